@@ -1,0 +1,35 @@
+/**
+ * Generates typed TypeScript skeletons from compiled BPF objects. Pure: bytes in, text out, on any system.
+ * @module
+ */
+import { renderSkeleton } from "../templates/skeleton.js";
+import { buildModel, type GenerateOptions } from "./model/build.js";
+import { version } from "./version.js";
+
+export { GenerateError } from "./errors.js";
+export type { GenerateOptions } from "./model/build.js";
+export { version } from "./version.js";
+
+/** A skeleton. */
+export interface Generated {
+  /** The exported const and interface: `ExecSnoop`. */
+  readonly name: string;
+  /** The TypeScript source. */
+  readonly text: string;
+  /** What the user should know, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Generates the skeleton of a BPF object. The same bytes and options give the same text.
+ * @param bytes the object, as `clang -g -target bpf` or `bpftool gen object` wrote it.
+ * @throws GenerateError when the object, or an option for it, is not accepted.
+ *
+ * ```ts
+ * const { text } = generate(readFileSync("watch.bpf.o"), { file: "watch.bpf.o" });
+ * ```
+ */
+export function generate(bytes: Uint8Array, options: GenerateOptions): Generated {
+  const model = buildModel(bytes, options, version);
+  return { name: model.typeName, text: renderSkeleton(model), warnings: model.warnings };
+}

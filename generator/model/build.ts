@@ -1,0 +1,161 @@
+import {
+  type ElfFile,
+  type ElfSymbol,
+  FormatError,
+  parseBtf,
+  quote,
+  symbols as readSymbols,
+  STT_OBJECT,
+  sectionNamed,
+} from "../../runtime/btf/index.js";
+import { readObject } from "../elf.js";
+import { GenerateError } from "../errors.js";
+import { stripDebug } from "../strip.js";
+import { mapModel, reachMap, readMaps, typeNamed } from "./maps.js";
+import type { EmbeddedObject, MapModel, Model } from "./model.js";
+import { baseName, fileName, objectName, pascal } from "./names.js";
+import { readPrograms } from "./programs.js";
+import { reachSection, readSections, sectionModels } from "./sections.js";
+import { Types } from "./types.js";
+
+/** What the generator can be told. */
+export interface GenerateOptions {
+  /** The object's file name; folders in it do not count. It gives the skeleton its name. */
+  readonly file: string;
+  /** The object's name instead of the one that `file` gives. */
+  readonly name?: string | undefined;
+  /** Whether the object goes into the skeleton, is found beside it, or is given to `open`. Default `"inline"`. */
+  readonly embed?: "inline" | "url" | "none" | undefined;
+  /** Where generated code imports the runtime from. Default `"bpf-tsgen-runtime/codegen"`. */
+  readonly runtime?: string | undefined;
+  /** The types of the records of ring and perf buffers: map name to C type name. */
+  readonly events?: Readonly<Record<string, string>> | undefined;
+  /** C names of further types to declare. */
+  readonly types?: readonly string[] | undefined;
+  /** Whether `char` arrays are text or bytes. Default `"text"`. */
+  readonly charArrays?: "text" | "bytes" | undefined;
+}
+
+export const DEFAULT_RUNTIME = "bpf-tsgen-runtime/codegen";
+
+/** Reads an object and says all that its skeleton has to say. Malformed input is a {@link GenerateError}. */
+export function buildModel(bytes: Uint8Array, options: GenerateOptions, version: string): Model {
+  try {
+    return build(bytes, options, version);
+  } catch (error) {
+    if (error instanceof FormatError)
+      throw new GenerateError(
+        `${error.message} — is it a BPF object, whole, as the compiler wrote it?`,
+        "ERR_BPF_OBJECT",
+        error,
+      );
+    throw error;
+  }
+}
+
+function build(bytes: Uint8Array, options: GenerateOptions, version: string): Model {
+  if (bytes.length === 0) throw new GenerateError("the file is empty — has the compiler failed?");
+  const elf = readObject(bytes);
+  const symbols = readSymbols(elf);
+  if (sectionNamed(elf, "maps"))
+    throw new GenerateError(
+      'section "maps": holds map definitions of the form that libbpf 1.0 dropped — define maps in SEC(".maps") with __uint and __type',
+    );
+  const { programs, warnings } = readPrograms(elf, symbols);
+  const name = checkName(options.name ?? objectName(options.file));
+  const typeName = pascal(name);
+  const typed = readTypes(elf, symbols, options, typeName);
+  warnings.push(...typed.warnings);
+  if (programs.length + typed.maps.length + typed.sections.length === 0)
+    throw new GenerateError(
+      'the object has no program and no map — mark them with SEC("...") and SEC(".maps")',
+    );
+  return {
+    version,
+    options: recordedOptions(options),
+    file: fileName(options.file),
+    name,
+    typeName,
+    runtime: options.runtime ?? DEFAULT_RUNTIME,
+    object: embed(elf, options),
+    types: typed.types,
+    programs,
+    maps: typed.maps,
+    sections: typed.sections,
+    warnings,
+  };
+}
+
+type Typed = Pick<Model, "types" | "maps" | "sections" | "warnings">;
+
+/** All of the model that needs BTF; without it, maps are bytes and there are no globals. */
+function readTypes(
+  elf: ElfFile,
+  symbols: readonly ElfSymbol[],
+  options: GenerateOptions,
+  typeName: string,
+): Typed {
+  const btfSection = sectionNamed(elf, ".BTF");
+  if (!btfSection) {
+    const maps = untypedMaps(elf, symbols);
+    const warnings = ["the object has no BTF, so maps are bytes and globals are left out — compile with -g"];
+    return { types: [], maps, sections: [], warnings };
+  }
+  const btf = parseBtf(btfSection.data);
+  const definitions = readMaps(btf, elf, symbols, new Map(Object.entries(options.events ?? {})));
+  const sections = readSections(btf, elf, symbols);
+  const types = new Types(btf, options.charArrays ?? "text");
+  for (const map of definitions) reachMap(types, map);
+  for (const section of sections) reachSection(types, section);
+  for (const type of options.types ?? []) types.reach(typeNamed(btf, type), type);
+  types.declare(typeName);
+  const models = definitions.map((map) => mapModel(btf, types, map));
+  return {
+    types: types.declarations(),
+    maps: models.map(({ map }) => map),
+    sections: sectionModels(btf, types, sections),
+    warnings: [...types.warnings, ...models.flatMap(({ warning }) => warning ?? [])],
+  };
+}
+
+function untypedMaps(elf: ElfFile, symbols: readonly ElfSymbol[]): MapModel[] {
+  const section = sectionNamed(elf, ".maps")?.index;
+  return symbols
+    .filter((symbol) => symbol.section === section && symbol.type === STT_OBJECT)
+    .sort((a, b) => a.value - b.value)
+    .map(({ name }) => ({ name, class: "RawMap", type: "map of unknown type", c: {}, maxEntries: 0 }));
+}
+
+function embed(elf: ElfFile, options: GenerateOptions): EmbeddedObject {
+  switch (options.embed ?? "inline") {
+    case "inline":
+      return { embed: "inline", bytes: stripDebug(elf) };
+    case "url":
+      return {
+        embed: "url",
+        file: `${baseName(options.file)}${/(\.bpf)?\.o$/.exec(options.file)?.[0] ?? ""}`,
+      };
+    case "none":
+      return { embed: "none" };
+  }
+}
+
+function checkName(name: string): string {
+  if (/^[A-Za-z0-9_]+$/.test(name)) return name;
+  throw new GenerateError(
+    `--name ${quote(name)}: is not a C name — use letters, digits and _`,
+    "ERR_BPF_OPTION",
+  );
+}
+
+/** The options that change the text, as they are given on the command line. */
+function recordedOptions(options: GenerateOptions): string[] {
+  return [
+    ...(options.name === undefined ? [] : ["--name", options.name]),
+    ...((options.embed ?? "inline") === "inline" ? [] : ["--embed", options.embed!]),
+    ...((options.runtime ?? DEFAULT_RUNTIME) === DEFAULT_RUNTIME ? [] : ["--runtime", options.runtime!]),
+    ...Object.entries(options.events ?? {}).flatMap(([map, type]) => ["--event", `${map}=${type}`]),
+    ...(options.types ?? []).flatMap((type) => ["--type", type]),
+    ...((options.charArrays ?? "text") === "text" ? [] : ["--char-arrays", "bytes"]),
+  ];
+}

@@ -1,0 +1,144 @@
+/**
+ * The blueprint of a skeleton: plain data between the readers of ELF and BTF and the templates, which see
+ * nothing else. Every text in it that comes from the object is still as the object has it; the templates
+ * escape it.
+ */
+
+/** Codecs of the runtime that read one number, named as the runtime names them. */
+export type NumberCodec = "u8" | "s8" | "u16" | "s16" | "u32" | "s32" | "u64" | "s64" | "f32" | "f64";
+
+/** How a value lies in memory and what it is in TypeScript. */
+export type ValueType =
+  /** One integer, float or pointer. */
+  | { readonly kind: "number"; readonly codec: NumberCodec | "u128" | "s128" | "ptr" }
+  | { readonly kind: "bool" }
+  /** `char[length]` as text. */
+  | { readonly kind: "text"; readonly length: number }
+  /** Numbers in a row: a typed array. `length` 0 is a flexible array member. */
+  | { readonly kind: "numbers"; readonly codec: NumberCodec; readonly length: number }
+  /** Anything else in a row. */
+  | { readonly kind: "array"; readonly element: ValueType; readonly length: number }
+  /** A bit-field, `bit` bits behind the start of its struct; `as` an enum's name when it has one. */
+  | {
+      readonly kind: "bits";
+      readonly bit: number;
+      readonly width: number;
+      readonly signed: boolean;
+      readonly as: "number" | "bigint" | "boolean";
+      readonly enumeration?: string;
+    }
+  /** An enum of {@link Model.types}, by its TypeScript name: read as the number that it is. */
+  | { readonly kind: "enum"; readonly name: string; readonly codec: NumberCodec }
+  /** A struct or union of {@link Model.types}, by its TypeScript name. */
+  | { readonly kind: "named"; readonly name: string };
+
+/** A member of a struct or union, or a variable of a section. */
+export interface Member {
+  readonly name: string;
+  /** The C type, for the doc comment. */
+  readonly c: string;
+  /** Bytes from the start of what it is a member of. */
+  readonly at: number;
+  readonly type: ValueType;
+}
+
+/** The members that an anonymous union promotes into its struct. */
+export interface UnionPart {
+  readonly at: number;
+  readonly size: number;
+  readonly members: readonly Member[];
+}
+
+/** A struct, union or enum to be declared. */
+export type TypeModel =
+  | {
+      readonly kind: "struct";
+      readonly name: string;
+      readonly c: string;
+      readonly size: number;
+      readonly members: readonly Member[];
+      readonly unions: readonly UnionPart[];
+    }
+  | {
+      readonly kind: "union";
+      readonly name: string;
+      readonly c: string;
+      readonly size: number;
+      readonly members: readonly Member[];
+    }
+  | {
+      readonly kind: "enum";
+      readonly name: string;
+      readonly c: string;
+      readonly codec: NumberCodec;
+      readonly values: readonly { readonly name: string; readonly value: bigint }[];
+    };
+
+/** The classes that programs have in the runtime. */
+export type ProgramClass = "Tracepoint" | "RawTracepoint" | "Uprobe" | "Xdp" | "Program";
+
+/** A program, in the order of the object. */
+export interface ProgramModel {
+  readonly name: string;
+  readonly section: string;
+  readonly class: ProgramClass;
+  /** Whether the class takes a parameter that says where the target comes from, and which. */
+  readonly target?: "section" | "arguments";
+  /** Whether the skeleton's `attach()` attaches it. */
+  readonly auto: boolean;
+}
+
+/** The classes that maps have in the runtime, each with the types that it is made from. */
+export type MapClass =
+  | { readonly class: "HashMap"; readonly key: ValueType; readonly value: ValueType }
+  | { readonly class: "ArrayMap"; readonly value: ValueType }
+  | { readonly class: "RingBuf"; readonly record?: ValueType }
+  | { readonly class: "RawMap" };
+
+/** A map, in the order of the object. */
+export type MapModel = MapClass & {
+  readonly name: string;
+  /** `BPF_MAP_TYPE_HASH`. */
+  readonly type: string;
+  /** What its keys and values, or records, are in C; absent where it has none. */
+  readonly c: { readonly key?: string; readonly value?: string };
+  readonly maxEntries: number;
+};
+
+/** A data section with global variables. */
+export interface SectionModel {
+  /** The member of the skeleton: `rodata`, `data_foo`. */
+  readonly name: string;
+  /** The ELF section. */
+  readonly section: string;
+  readonly size: number;
+  readonly variables: readonly Member[];
+}
+
+/** How the skeleton finds its object. */
+export type EmbeddedObject =
+  | { readonly embed: "inline"; readonly bytes: Uint8Array }
+  | { readonly embed: "url"; readonly file: string }
+  | { readonly embed: "none" };
+
+/** A whole skeleton. */
+export interface Model {
+  /** The version of the generator. */
+  readonly version: string;
+  /** Options that were given, for the header. */
+  readonly options: readonly string[];
+  /** The file name of the object, without its folders. */
+  readonly file: string;
+  /** The object's name in C. */
+  readonly name: string;
+  /** The exported const and interface. */
+  readonly typeName: string;
+  /** Where generated code imports the runtime from. */
+  readonly runtime: string;
+  readonly object: EmbeddedObject;
+  readonly types: readonly TypeModel[];
+  readonly programs: readonly ProgramModel[];
+  readonly maps: readonly MapModel[];
+  readonly sections: readonly SectionModel[];
+  readonly warnings: readonly string[];
+}

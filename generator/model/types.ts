@@ -1,0 +1,305 @@
+import type { Btf, BtfInt, BtfMember, BtfOfKind, BtfType } from "../../runtime/btf/index.js";
+import { GenerateError } from "../errors.js";
+import type { Member, NumberCodec, TypeModel, UnionPart, ValueType } from "./model.js";
+import { type NameRequest, nameTypes } from "./names.js";
+
+/** Arrays of arrays deeper than this are no C program's. */
+const MAX_NESTING = 32;
+/** More members than this in one struct, anonymous ones counted out, are no C program's either. */
+const MAX_MEMBERS = 65_536;
+
+type BtfComposite = BtfOfKind<"struct"> | BtfOfKind<"union">;
+type BtfEnum = BtfOfKind<"enum"> | BtfOfKind<"enum64">;
+
+/** A type that gets a declaration of its own. */
+interface Declared extends NameRequest {
+  readonly type: BtfComposite | BtfEnum;
+}
+
+/**
+ * Collects the types that a skeleton needs. First everything is asked for with {@link reach}, then
+ * {@link declare} names all of it at once; only then can {@link value} and {@link declarations} tell.
+ */
+export class Types {
+  readonly warnings: string[] = [];
+  readonly #btf: Btf;
+  readonly #textArrays: boolean;
+  readonly #declared = new Map<number, Declared>();
+  /** Ids in the order in which they must be declared: a type after those that it contains. */
+  readonly #order: number[] = [];
+  #names: ReadonlyMap<Declared, string> = new Map();
+
+  constructor(btf: Btf, charArrays: "text" | "bytes") {
+    this.#btf = btf;
+    this.#textArrays = charArrays === "text";
+  }
+
+  /**
+   * Asks for a type and all that it contains.
+   * @param place what to call it if it has no name: where it stands, in C words (`conn_addr`).
+   */
+  reach(id: number, place: string): void {
+    // An explicit stack: a crafted object can nest types deeper than a call stack is.
+    const pending: { id: number; place: string; done: boolean }[] = [{ id, place, done: false }];
+    while (pending.length > 0) {
+      const at = pending.pop()!;
+      if (at.done) {
+        this.#order.push(at.id);
+        continue;
+      }
+      const { type, name } = this.#declarable(at.id);
+      if (!type || this.#declared.has(type.id)) continue;
+      const c = name || at.place;
+      this.#declared.set(type.id, { type, c, layout: layoutOf(this.#btf, type) });
+      pending.push({ id: type.id, place: c, done: true });
+      if (type.kind === "enum" || type.kind === "enum64") continue;
+      const inside = flatten(this.#btf, type).flatMap((part) => part.members);
+      for (const member of inside.reverse())
+        pending.push({ id: member.type, place: `${c}_${member.name}`, done: false });
+    }
+  }
+
+  /** Gives everything that was asked for its name. */
+  declare(skeleton: string): void {
+    const { names, warnings } = nameTypes([...this.#declared.values()], skeleton);
+    this.#names = names;
+    this.warnings.push(...warnings);
+  }
+
+  /** How a value of the type lies in memory. */
+  value(id: number, nesting = 0): ValueType {
+    const type = this.#btf.strip(id);
+    switch (type.kind) {
+      case "int":
+        return intValue(type);
+      case "float":
+        if (type.size === 4 || type.size === 8)
+          return { kind: "number", codec: type.size === 4 ? "f32" : "f64" };
+        return bytesValue(type.size);
+      case "ptr":
+        return { kind: "number", codec: "ptr" };
+      case "array":
+        return this.#arrayValue(type.element, type.length, nesting);
+      case "struct":
+      case "union":
+        return { kind: "named", name: this.#name(type.id) };
+      case "enum":
+      case "enum64":
+        return { kind: "enum", name: this.#name(type.id), codec: enumCodec(type) };
+      default:
+        return bytesValue(this.#btf.size(id));
+    }
+  }
+
+  /** What to declare, each type after those that it contains. */
+  declarations(): TypeModel[] {
+    return this.#order.map((id) => {
+      const declared = this.#declared.get(id)!;
+      const { type } = declared;
+      const name = this.#names.get(declared)!;
+      if (type.kind === "enum" || type.kind === "enum64")
+        return { kind: "enum", name, c: `enum ${declared.c}`, codec: enumCodec(type), values: type.values };
+      const c = `${type.kind} ${declared.c}`;
+      const taken = new Set<string>();
+      if (type.kind === "union")
+        return {
+          kind: "union",
+          name,
+          c,
+          size: type.size,
+          members: this.#members(allMembers(this.#btf, type), 0, taken),
+        };
+      const parts = flatten(this.#btf, type);
+      const unions = parts.flatMap((part): UnionPart[] =>
+        part.union === undefined
+          ? []
+          : [{ ...part.union, members: this.#members(part.members, part.union.at, taken) }],
+      );
+      const plain = parts.flatMap((part) => (part.union === undefined ? part.members : []));
+      return { kind: "struct", name, c, size: type.size, members: this.#members(plain, 0, taken), unions };
+    });
+  }
+
+  #name(id: number): string {
+    return this.#names.get(this.#declared.get(id)!)!;
+  }
+
+  #members(members: readonly BtfMember[], start: number, taken: Set<string>): Member[] {
+    return members.flatMap((member): Member[] => {
+      // Unnamed bit-fields are padding; compilers leave them out, hand-made BTF may not.
+      if (member.name === "") return [];
+      let name = member.name;
+      for (let i = 2; taken.has(name); i++) name = `${member.name}_${i}`;
+      taken.add(name);
+      const c = cType(this.#btf, member.type);
+      const bit = member.bitOffset - 8 * start;
+      if (member.bitSize === 0) return [{ name, c, at: bit / 8, type: this.value(member.type) }];
+      return [{ name, c: `${c} : ${member.bitSize}`, at: 0, type: this.#bits(member, bit) }];
+    });
+  }
+
+  #bits(member: BtfMember, bit: number): ValueType {
+    const type = this.#btf.strip(member.type);
+    const width = member.bitSize;
+    if (type.kind === "enum" || type.kind === "enum64") {
+      const enumeration = this.#name(type.id);
+      const as = type.size === 8 ? "bigint" : "number";
+      return { kind: "bits", bit, width, signed: type.signed, as, enumeration };
+    }
+    if (type.kind !== "int")
+      throw new GenerateError(`.BTF: bit-field "${member.name}": is not of an integer type`);
+    if (type.bool && width === 1) return { kind: "bits", bit, width, signed: false, as: "boolean" };
+    return { kind: "bits", bit, width, signed: type.signed, as: type.size > 4 ? "bigint" : "number" };
+  }
+
+  #arrayValue(element: number, length: number, nesting: number): ValueType {
+    if (nesting > MAX_NESTING)
+      throw new GenerateError(`.BTF: an array of more than ${MAX_NESTING} dimensions`);
+    const type = this.#btf.strip(element);
+    // clang calls `char` signed on x86-64, so the name says it better than the encoding.
+    if (type.kind === "int" && type.name === "char" && type.size === 1 && this.#textArrays && length > 0)
+      return { kind: "text", length };
+    const value = this.value(element, nesting + 1);
+    if (value.kind !== "number") return { kind: "array", element: value, length };
+    const codec = value.codec === "ptr" ? "u64" : value.codec;
+    if (codec === "u128" || codec === "s128") return { kind: "array", element: value, length };
+    return { kind: "numbers", codec, length };
+  }
+
+  /** The struct, union or enum behind typedefs and arrays, and the name that it goes by. */
+  #declarable(id: number): { type?: BtfComposite | BtfEnum; name: string } {
+    let typedef = "";
+    for (let type: BtfType = this.#btf.type(id); ; ) {
+      if (type.kind === "struct" || type.kind === "union" || type.kind === "enum" || type.kind === "enum64")
+        return { type, name: type.name || typedef };
+      if (type.kind === "typedef") typedef ||= type.name;
+      if (type.kind === "array") {
+        typedef = "";
+        type = this.#btf.type(type.element);
+      } else if ("to" in type && type.kind !== "ptr") type = this.#btf.type(type.to);
+      else return { name: "" };
+    }
+  }
+}
+
+/** Members of a struct with its anonymous structs dissolved; those of anonymous unions apart. */
+interface FlatPart {
+  /** Absent for the struct's own members. */
+  readonly union?: { readonly at: number; readonly size: number };
+  /** With bit offsets from the start of the outermost struct. */
+  readonly members: BtfMember[];
+}
+
+function flatten(btf: Btf, type: BtfComposite): FlatPart[] {
+  if (type.kind === "union") return [{ members: allMembers(btf, type) }];
+  const own: BtfMember[] = [];
+  const parts: FlatPart[] = [{ members: own }];
+  const pending: { type: BtfComposite; start: number }[] = [{ type, start: 0 }];
+  let count = 0;
+  // Order matters only within one level: members keep theirs, anonymous structs' members follow.
+  for (let at = 0; at < pending.length; at++) {
+    const { type: composite, start } = pending[at]!;
+    for (const member of composite.members) {
+      if (++count > MAX_MEMBERS)
+        throw new GenerateError(`.BTF: ${type.kind} "${type.name}": too many members`);
+      const bitOffset = start + member.bitOffset;
+      const inner = member.name === "" && member.bitSize === 0 ? btf.strip(member.type) : undefined;
+      if (inner?.kind === "struct") pending.push({ type: inner, start: bitOffset });
+      else if (inner?.kind === "union" && inner.size > 0)
+        parts.push({
+          union: { at: bitOffset / 8, size: inner.size },
+          members: allMembers(btf, inner, bitOffset),
+        });
+      else if (inner?.kind !== "union") own.push({ ...member, bitOffset });
+    }
+  }
+  own.sort((a, b) => a.bitOffset - b.bitOffset);
+  return parts;
+}
+
+/** Every member of a union, those of anonymous structs and unions inside it included. */
+function allMembers(btf: Btf, type: BtfComposite, start = 0): BtfMember[] {
+  const members: BtfMember[] = [];
+  const pending: { type: BtfComposite; start: number }[] = [{ type, start }];
+  for (let at = 0; at < pending.length; at++) {
+    const { type: composite, start: from } = pending[at]!;
+    for (const member of composite.members) {
+      const inner = member.name === "" && member.bitSize === 0 ? btf.strip(member.type) : undefined;
+      const bitOffset = from + member.bitOffset;
+      if (inner?.kind === "struct" || inner?.kind === "union")
+        pending.push({ type: inner, start: bitOffset });
+      else members.push({ ...member, bitOffset });
+      if (members.length + pending.length > MAX_MEMBERS)
+        throw new GenerateError(`.BTF: ${type.kind} "${type.name}": too many members`);
+    }
+  }
+  return members;
+}
+
+function intValue(type: BtfInt): ValueType {
+  if (type.bool && type.size === 1) return { kind: "bool" };
+  const sign = type.signed && !type.bool ? "s" : "u";
+  const bits = 8 * type.size;
+  if (![8, 16, 32, 64, 128].includes(bits)) return bytesValue(type.size);
+  return { kind: "number", codec: `${sign}${bits}` as NumberCodec };
+}
+
+function enumCodec(type: BtfEnum): NumberCodec {
+  return `${type.signed ? "s" : "u"}${8 * type.size}` as NumberCodec;
+}
+
+function bytesValue(length: number): ValueType {
+  return { kind: "numbers", codec: "u8", length };
+}
+
+/** A type as C writes it, for comments: `const volatile struct event *`. */
+export function cType(btf: Btf, id: number): string {
+  let before = "";
+  let after = "";
+  for (let type: BtfType = btf.type(id), steps = 0; ; steps++) {
+    if (steps > MAX_NESTING) return `…${after}`;
+    switch (type.kind) {
+      case "const":
+      case "volatile":
+      case "restrict":
+        before += `${type.kind} `;
+        type = btf.type(type.to);
+        break;
+      case "type_tag":
+        type = btf.type(type.to);
+        break;
+      case "ptr":
+        after = ` *${after}`;
+        type = btf.type(type.to);
+        break;
+      case "array":
+        after = `${after}[${type.length}]`;
+        type = btf.type(type.element);
+        break;
+      case "func_proto":
+        return `${before}function${after}`;
+      case "void":
+        return `${before}void${after}`;
+      case "struct":
+      case "union":
+        return `${before}${type.kind}${type.name && ` ${type.name}`}${after}`;
+      case "enum":
+      case "enum64":
+        return `${before}enum${type.name && ` ${type.name}`}${after}`;
+      case "fwd":
+        return `${before}${type.union ? "union" : "struct"} ${type.name}${after}`;
+      default:
+        return `${before}${type.name}${after}`;
+    }
+  }
+}
+
+/** A type's layout spelled out, one level deep: what tells it from another of the same name. */
+function layoutOf(btf: Btf, type: BtfComposite | BtfEnum): string {
+  if (type.kind === "enum" || type.kind === "enum64")
+    return `${type.kind} ${type.size} ${type.values.map(({ name, value }) => `${name}=${value}`).join()}`;
+  const members = type.members.map(
+    (member) => `${member.name}:${cType(btf, member.type)}@${member.bitOffset}:${member.bitSize}`,
+  );
+  return `${type.kind} ${type.size} ${members.join()}`;
+}

@@ -1,0 +1,142 @@
+import { type ByteReader, FormatError, quote, type StringTable } from "./reader.js";
+import type { BtfEnumValue, BtfLinkage, BtfMember, BtfParam, BtfSectionVar, BtfType } from "./types.js";
+
+/** The types as written: references unchecked, and bit-fields of structs without kind_flag still hidden in their integers. */
+export interface DecodedTypes {
+  readonly types: BtfType[];
+  /** The members of each struct and union without kind_flag, for `resolve` to rewrite. */
+  readonly legacy: BtfMember[][];
+}
+
+const LINKAGES: readonly BtfLinkage[] = ["static", "global", "extern"];
+
+/** Decodes the type section of BTF, which `reader` spans. */
+export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTypes {
+  const types: BtfType[] = [{ kind: "void", id: 0 }];
+  const legacy: BtfMember[][] = [];
+  let at = 0;
+
+  const word = (): number => {
+    at += 4;
+    return reader.u32(at - 4);
+  };
+  const signedWord = (): number => word() | 0;
+  const name = (): string => strings.at(word(), reader.where);
+  const list = <T>(count: number, stride: number, read: () => T): T[] => {
+    reader.bytes(at, count * stride);
+    const found: T[] = [];
+    while (found.length < count) found.push(read());
+    return found;
+  };
+  const linkage = (value: number): BtfLinkage => {
+    const found = LINKAGES[value];
+    if (!found) throw new FormatError(reader.where, `unknown linkage ${value}`);
+    return found;
+  };
+  const enumValue = (signed: boolean) => (): BtfEnumValue => ({
+    name: name(),
+    value: BigInt(signed ? signedWord() : word()),
+  });
+  const enum64Value = (signed: boolean) => (): BtfEnumValue => {
+    const label = name();
+    const low = BigInt(word());
+    const high = BigInt(signed ? signedWord() : word());
+    return { name: label, value: (high << 32n) | low };
+  };
+  const member = (): BtfMember => ({ name: name(), type: word(), bitOffset: word(), bitSize: 0 });
+  const memberWithSize = (): BtfMember => {
+    const label = name();
+    const type = word();
+    const packed = word();
+    return { name: label, type, bitOffset: packed & 0xff_ffff, bitSize: packed >>> 24 };
+  };
+  const param = (): BtfParam => ({ name: name(), type: word() });
+  const sectionVar = (): BtfSectionVar => ({ type: word(), offset: word(), size: word() });
+
+  const decode = (id: number): BtfType => {
+    const label = name();
+    const info = word();
+    const last = word();
+    // The bits between length and kind, and above kind, are zero so far: a file that uses them has an absurd length or kind.
+    const length = info & 0xff_ffff;
+    const code = (info >>> 24) & 0x7f;
+    const flag = info >>> 31 === 1;
+    switch (code) {
+      case 1: {
+        const encoding = word();
+        const bits = encoding & 0xff;
+        const bitOffset = (encoding >>> 16) & 0xff;
+        if (last > 16 || bits + bitOffset > last * 8)
+          throw new FormatError(reader.where, `integer ${quote(label)} of ${bits} bits in ${last} bytes`);
+        const [signed, char, bool] = [24, 25, 26].map((bit) => ((encoding >>> bit) & 1) === 1);
+        return {
+          kind: "int",
+          id,
+          name: label,
+          size: last,
+          signed: signed!,
+          char: char!,
+          bool: bool!,
+          bits,
+          bitOffset,
+        };
+      }
+      case 2:
+        return { kind: "ptr", id, to: last };
+      case 3:
+        return { kind: "array", id, element: word(), index: word(), length: word() };
+      case 4:
+      case 5: {
+        const kind = code === 4 ? "struct" : "union";
+        const members = list(length, 12, flag ? memberWithSize : member);
+        if (!flag) legacy.push(members);
+        return { kind, id, name: label, size: last, members };
+      }
+      case 6:
+        return {
+          kind: "enum",
+          id,
+          name: label,
+          size: last,
+          signed: flag,
+          values: list(length, 8, enumValue(flag)),
+        };
+      case 7:
+        return { kind: "fwd", id, name: label, union: flag };
+      case 8:
+        return { kind: "typedef", id, name: label, to: last };
+      case 9:
+        return { kind: "volatile", id, to: last };
+      case 10:
+        return { kind: "const", id, to: last };
+      case 11:
+        return { kind: "restrict", id, to: last };
+      case 12:
+        return { kind: "func", id, name: label, to: last, linkage: linkage(length) };
+      case 13:
+        return { kind: "func_proto", id, returns: last, params: list(length, 8, param) };
+      case 14:
+        return { kind: "var", id, name: label, to: last, linkage: linkage(word()) };
+      case 15:
+        return { kind: "datasec", id, name: label, size: last, vars: list(length, 12, sectionVar) };
+      case 16:
+        return { kind: "float", id, name: label, size: last };
+      case 17:
+        return { kind: "decl_tag", id, name: label, to: last, component: signedWord() };
+      case 18:
+        return { kind: "type_tag", id, name: label, to: last };
+      case 19: {
+        const values = list(length, 12, enum64Value(flag));
+        return { kind: "enum64", id, name: label, size: last, signed: flag, values };
+      }
+      default:
+        throw new FormatError(reader.where, `unknown kind ${code}`);
+    }
+  };
+
+  while (at < reader.length) {
+    reader.where = `.BTF type ${types.length}`;
+    types.push(decode(types.length));
+  }
+  return { types, legacy };
+}

@@ -1,0 +1,5 @@
+export { Btf, parseBtf } from "./btf.js";
+export * from "./elf.js";
+export { type BtfExt, type CoreRelocation, type FuncInfo, type LineInfo, parseBtfExt } from "./ext.js";
+export { ByteReader, FormatError, quote, StringTable } from "./reader.js";
+export type * from "./types.js";

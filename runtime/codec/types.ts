@@ -1,0 +1,125 @@
+import type { Memory } from "./memory.js";
+
+/** Any of JavaScript's typed arrays, as decoded from C arrays of numbers. */
+export type TypedArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
+
+type Scalar = string | number | bigint | boolean | undefined;
+
+declare const groups: unique symbol;
+declare const source: unique symbol;
+
+/**
+ * A C union, or what a struct gets from its anonymous unions: `G` is a tuple with one object type per union.
+ * All members can be read; setting one changes the others, as in C.
+ */
+export type Unions<G extends readonly object[]> = Flatten<G> & {
+  /** Marks the union's members for the compiler; there is no such property. */
+  readonly [groups]: G;
+  /** All members, each as {@link toJson} gives it. */
+  toJSON(): { [member: string]: unknown };
+};
+
+/** A C union with the members of `M`. */
+export type Union<M extends object> = Unions<[M]>;
+
+type Flatten<G extends readonly object[]> = G extends readonly [infer First, ...infer Rest extends object[]]
+  ? First & Flatten<Rest>
+  : unknown;
+
+/**
+ * What a value of type `T` may be written from: every decoded `T`, and besides bytes for text, any array-like
+ * for an array, and `{ oneMember: value }` for a union.
+ */
+export type Input<T> = T extends string
+  ? T | Uint8Array
+  : T extends Scalar
+    ? T
+    : T extends TypedArray
+      ? ArrayLike<T[number]>
+      : T extends { readonly [groups]: infer G extends readonly object[] }
+        ? T | Written<T, G>
+        : T extends readonly unknown[]
+          ? number extends T["length"]
+            ? ArrayLike<Input<T[number]>>
+            : { readonly [I in keyof T]: Input<T[I]> } | SizedArrayLike<Input<T[number]>, T["length"]>
+          : { readonly [K in keyof T]: Input<T[K]> };
+
+interface SizedArrayLike<E, N extends number> {
+  readonly length: N;
+  readonly [index: number]: E;
+  readonly map?: never;
+}
+
+/** A plain object for a type with unions: all plain members, and of each union exactly one. */
+type Written<T, G extends readonly object[]> = PlainMembers<T, G> & OneOfEach<G>;
+
+type PlainMembers<T, G extends readonly object[]> = {
+  readonly [K in Exclude<keyof T, keyof Flatten<G> | typeof groups | "toJSON">]: Input<T[K]>;
+};
+
+/** The members of a struct that do not come from its anonymous unions. */
+export type PlainKeys<T> = T extends { readonly [groups]: infer G extends readonly object[] }
+  ? Exclude<keyof T, keyof Flatten<G> | typeof groups | "toJSON">
+  : keyof T;
+
+type OneOfEach<G extends readonly object[]> = G extends readonly [infer First, ...infer Rest extends object[]]
+  ? ExactlyOne<First> & OneOfEach<Rest>
+  : unknown;
+
+type ExactlyOne<M> = {
+  [K in keyof M]: { readonly [P in K]: Input<M[P]> } & { readonly [P in Exclude<keyof M, K>]?: never };
+}[keyof M];
+
+/** An array in memory: its elements are read and written in place. */
+export interface ArrayView<E, I = E> {
+  readonly length: number;
+  [index: number]: E;
+  [Symbol.iterator](): IterableIterator<E>;
+  /** Writes one element from anything that it may be written from. */
+  set(index: number, value: I): void;
+}
+
+/**
+ * A `T` that stays in memory: its members read and write the memory itself, one at a time, without decoding
+ * the rest. Take a copy with {@link copy}.
+ */
+export type View<T> = T extends Scalar
+  ? T
+  : (T extends TypedArray
+      ? ArrayView<T[number]>
+      : T extends readonly unknown[]
+        ? ArrayView<View<T[number]>, Input<T[number]>>
+        : T extends { readonly [groups]: unknown }
+          ? { [K in Exclude<keyof T, typeof groups | "toJSON">]: View<T[K]> }
+          : { [K in keyof T]: View<T[K]> }) &
+      ViewOf<T>;
+
+/** Says what {@link copy} makes of a view; there is no such property. */
+export interface ViewOf<T> {
+  readonly [source]?: T;
+}
+
+/** How a C type lies in memory: what reads, writes and views it. */
+export interface Codec<T> {
+  /** The bytes that a value takes, `sizeof` in C. */
+  readonly size: number;
+  /**
+   * Reads the value at `at`.
+   * @param size the bytes that the record holds from `at` on, for a flexible array member at its end.
+   */
+  decode(m: Memory, at: number, size?: number): T;
+  /** Writes the value at `at`, padding as zeros; throws a RangeError or TypeError that names the field. */
+  encode(m: Memory, at: number, value: Input<T>): void;
+  /** The value in place: scalars and text as they are now, anything else as a {@link View}. */
+  view(m: Memory, at: number): View<T>;
+}

@@ -1,0 +1,56 @@
+/**
+ * What generated skeletons import, as `bpf`. Applications use the types from here through their skeleton, and
+ * everything else from `bpf-tsgen-runtime`.
+ * @module
+ */
+export {
+  array,
+  bitBool,
+  bits,
+  bits64,
+  bool,
+  f32,
+  f32Array,
+  f64,
+  f64Array,
+  ptr,
+  s8,
+  s8Array,
+  s16,
+  s16Array,
+  s32,
+  s32Array,
+  s64,
+  s64Array,
+  s128,
+  text,
+  tuple,
+  u8,
+  u8Array,
+  u16,
+  u16Array,
+  u32,
+  u32Array,
+  u64,
+  u64Array,
+  u128,
+} from "./codec/codec.js";
+export { type StructSpec, struct, type UnionPart, type UnionSpec, union } from "./codec/struct.js";
+export type { ArrayView, Codec, Input, Union, Unions, View } from "./codec/types.js";
+export { copy, toJson } from "./codec/view.js";
+export { ArrayMap } from "./maps/array.js";
+export { HashMap, RawMap } from "./maps/hash.js";
+export { RingBuf } from "./maps/ringbuf.js";
+export { arrayMap, file, hashMap, inline, none, program, rawMap, ringBuf } from "./parts.js";
+export { Xdp } from "./programs/network.js";
+export { Program } from "./programs/program.js";
+export { RawTracepoint, Tracepoint, Uprobe } from "./programs/tracing.js";
+export { section } from "./section.js";
+export {
+  type Loaded,
+  type Opened,
+  type Skeleton,
+  type SkeletonOptions,
+  type SkeletonOptionsWithObject,
+  skeleton,
+} from "./skeleton.js";

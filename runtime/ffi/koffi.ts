@@ -1,0 +1,197 @@
+import { createRequire } from "node:module";
+import type * as Koffi from "koffi";
+import { BpfError } from "../errors.js";
+import {
+  type CType,
+  type Functions,
+  libbpfPrototypes,
+  libcPrototypes,
+  type Prototypes,
+} from "./prototypes.js";
+
+/**
+ * The only file that knows koffi, and so the only one from which native code is reached. Nothing native is
+ * loaded before the first call.
+ */
+
+/** The functions of libbpf, found and bound one by one when first used. */
+export const libbpf: Functions<typeof libbpfPrototypes> = lazily(libbpfPrototypes, () => openLibbpf());
+/** The functions of libc. */
+export const libc: Functions<typeof libcPrototypes> = lazily(libcPrototypes, () => koffi().load(null));
+
+let loaded: typeof Koffi | undefined;
+function koffi(): typeof Koffi {
+  loaded ??= createRequire(import.meta.url)("koffi") as typeof Koffi;
+  return loaded;
+}
+
+let library: Koffi.LibraryHandle | undefined;
+function openLibbpf(): Koffi.LibraryHandle {
+  if (library) return library;
+  const path = process.env["LIBBPF_PATH"] || "libbpf.so.1";
+  if (process.platform !== "linux")
+    throw new BpfError(`${path}: BPF programs load on Linux only — generating and type-checking work here`, {
+      code: "ERR_BPF_PLATFORM",
+    });
+  try {
+    library = koffi().load(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BpfError(
+      `${path}: ${reason} — install libbpf 1.1 or newer (Debian, Ubuntu: libbpf1; Fedora, Alpine, Arch: libbpf), ` +
+        "or set LIBBPF_PATH to it",
+      { code: "ERR_BPF_LIBRARY", cause },
+    );
+  }
+  return library;
+}
+
+const koffiTypes: Record<CType, string> = {
+  // An address as a plain number: koffi refuses anything but numbers for it, null and undefined too.
+  ptr: "uintptr_t",
+  buf: "void *",
+  str: "const char *",
+  s32: "int",
+  u32: "uint32_t",
+  s64: "int64_t",
+  u64: "uint64_t",
+  size: "size_t",
+  bool: "bool",
+  void: "void",
+};
+
+/** An object whose members bind themselves at their first use. */
+function lazily<P extends Prototypes>(prototypes: P, open: () => Koffi.LibraryHandle): Functions<P> {
+  const functions: Record<string, unknown> = {};
+  for (const [name, [result, ...rest]] of Object.entries(prototypes)) {
+    Object.defineProperty(functions, name, {
+      configurable: true,
+      get() {
+        const types = rest.filter((type): type is CType => typeof type === "string");
+        const bound = bind(open(), name, result, types, rest);
+        Object.defineProperty(functions, name, { value: bound });
+        return bound;
+      },
+    });
+  }
+  return functions as Functions<P>;
+}
+
+function bind(
+  handle: Koffi.LibraryHandle,
+  name: string,
+  result: CType,
+  types: readonly CType[],
+  rest: readonly unknown[],
+): unknown {
+  try {
+    return handle.func(
+      name,
+      koffiTypes[result],
+      types.map((type) => koffiTypes[type]),
+    );
+  } catch (cause) {
+    const newest = rest.at(-1) as { since?: string } | undefined;
+    const needs = newest?.since ?? "1.1";
+    throw new BpfError(`${name}: this libbpf has no such function — install libbpf ${needs} or newer`, {
+      code: "ERR_BPF_LIBRARY",
+      syscall: name,
+      cause,
+    });
+  }
+}
+
+/** errno of the call just made. Any failing call in between, of Node's too, overwrites it. */
+export function errno(): number {
+  return koffi().errno();
+}
+
+/**
+ * `size` zeroed bytes outside the JavaScript heap, at an address that never changes.
+ *
+ * SAFETY: V8 does not know when the memory is freed, so it never is: callers keep and reuse it.
+ */
+export function allocate(size: number): { address: number; bytes: Uint8Array } {
+  const pointer = koffi().alloc("uint8_t", size) as bigint;
+  const bytes = new Uint8Array(koffi().view(pointer, size));
+  bytes.fill(0);
+  return { address: Number(pointer), bytes };
+}
+
+/**
+ * The bytes at an address, aliased.
+ *
+ * SAFETY: the memory must be mapped as long as anyone may touch the array; it never leaves the runtime.
+ */
+export function viewNative(address: number, size: number): Uint8Array {
+  return new Uint8Array(koffi().view(BigInt(address), size));
+}
+
+/** Makes a function pointer of a `libbpf_print_fn_t`. One a process: koffi has 8192 slots and no more. */
+export function registerPrint(print: (level: number, format: number, args: number) => number): number {
+  const type = koffi().pointer(
+    koffi().proto("int bpf_tsgen_print(int level, uintptr_t format, uintptr_t args)"),
+  );
+  return Number(koffi().register(print, type));
+}
+
+/** A file descriptor watched by Node's event loop. */
+export interface Watch {
+  /** From now on calls back whenever the descriptor is readable. */
+  start(): void;
+  /** Stops calling back. */
+  stop(): void;
+  /** Whether the process goes on for the sake of this watch. */
+  keepAlive(alive: boolean): void;
+  /** Ends it, and closes its duplicate of the descriptor. */
+  close(): void;
+}
+
+// koffi holds its handles weakly: one that nothing else refers to would silently stop.
+const watches = new Set<Watch>();
+
+/**
+ * Watches `fd`. koffi ends the process for a descriptor that is watched twice or cannot be polled, and for an
+ * error thrown in the callback: so each watch has a duplicate of its own, and errors go to a microtask.
+ */
+export function watch(fd: number, onReadable: () => void): Watch {
+  const own = libc.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) throw new BpfError(`watching fd ${fd}: it is not open`, { code: "EBADF", errno: errno() });
+  const callback = (): void => {
+    try {
+      onReadable();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  };
+  let handle: Koffi.node.PollHandle | undefined;
+  let closed = false;
+  const watching: Watch = {
+    start() {
+      if (closed) return;
+      if (handle) handle.start({ readable: true }, callback);
+      else handle = koffi().node.poll(own, { readable: true }, callback);
+    },
+    stop() {
+      if (!closed) handle?.stop();
+    },
+    keepAlive(alive) {
+      if (closed) return;
+      if (alive) handle?.ref();
+      else handle?.unref();
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      watches.delete(watching);
+      handle?.close();
+      libc.close(own);
+    },
+  };
+  watches.add(watching);
+  return watching;
+}
+
+const F_DUPFD_CLOEXEC = 1030;

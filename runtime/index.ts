@@ -1,0 +1,38 @@
+/**
+ * Opens, loads and attaches BPF objects from Node.js, over libbpf. Importing it loads nothing native.
+ * @module
+ */
+export * as codecs from "./codec/codec.js";
+export { decode, encode } from "./codec/codec.js";
+export { Memory } from "./codec/memory.js";
+export type { ArrayView, Codec, Input, Union, Unions, View } from "./codec/types.js";
+export { copy, toJson } from "./codec/view.js";
+export { BpfError, type BpfErrorDetails, type SourceLine } from "./errors.js";
+export { Link, type LinkInfo } from "./link.js";
+export { ArrayMap } from "./maps/array.js";
+export { HashMap, RawMap, type SetOptions } from "./maps/hash.js";
+export { BpfMap, type MapInfo, possibleCpus } from "./maps/map.js";
+export type { RecordOptions } from "./maps/records.js";
+export { RingBuf } from "./maps/ringbuf.js";
+export { MapType, mapTypeName } from "./maps/types.js";
+export { BpfObject, type OpenOptions } from "./object.js";
+export { type InterfaceTarget, Xdp } from "./programs/network.js";
+export { BaseProgram, Program } from "./programs/program.js";
+export {
+  RawTracepoint,
+  type RawTracepointTarget,
+  Tracepoint,
+  type TracepointTarget,
+  Uprobe,
+  type UprobeOptions,
+  type UprobeTarget,
+} from "./programs/tracing.js";
+export type {
+  Loaded,
+  MapConfig,
+  Opened,
+  ProgramConfig,
+  Shape,
+  Skeleton,
+  SkeletonOptions,
+} from "./skeleton.js";

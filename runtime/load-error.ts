@@ -1,0 +1,52 @@
+import { BpfError, errnoName, type SourceLine } from "./errors.js";
+import { systemError } from "./ffi/native.js";
+
+/**
+ * What went wrong while an object was opened or loaded, from what libbpf printed meanwhile: the program that
+ * was refused, why, and at which line of C.
+ */
+export function loadError(where: string, syscall: string, errno: number, said: readonly string[]): BpfError {
+  const output = said.join("");
+  const refused = /prog '([^']*)': -- BEGIN PROG LOAD LOG --\n([\s\S]*?)-- END PROG LOAD LOG --/.exec(output);
+  if (!refused) {
+    const reason = said.map(withoutPrefix).find((line) => line !== "");
+    const plain = systemError(where, syscall, errno);
+    if (reason === undefined) return plain;
+    const [what, todo] = plain.message.split(" — ");
+    return new BpfError(`${what}: ${reason}${todo === undefined ? "" : ` — ${todo}`}`, {
+      code: plain.code,
+      errno,
+      syscall,
+      log: output,
+    });
+  }
+  const [, program, log] = refused as unknown as [string, string, string];
+  const source = sourceOf(log);
+  const place = source ? ` at ${source.file}:${source.line}: ${source.text}` : "";
+  return new BpfError(
+    `${where}: program "${program}": the verifier refused it: ${reasonOf(log) ?? errnoName(errno)}${place} — ` +
+      "see this error's log",
+    { code: errnoName(errno), errno, syscall, program, log, source },
+  );
+}
+
+/** One message of libbpf without its prefix, as the end of a sentence. */
+function withoutPrefix(message: string): string {
+  return message.replace(/^libbpf: /, "").trim();
+}
+
+/** The last line of a log that is neither an instruction, nor register state, nor source, nor statistics. */
+function reasonOf(log: string): string | undefined {
+  const noise =
+    /^(\d+: |; |processed \d|verification time|stack depth|from \d+ to|func#|R\d+[ =_]|max_states|-- |arg#\d+ reference type|Validating |mark_precise|last_idx|parent |regs=|\s|$)/;
+  return log
+    .split("\n")
+    .filter((line) => !noise.test(line))
+    .at(-1);
+}
+
+/** The C line that newer kernels write before the instructions it became: `; text @ file.c:12`. */
+function sourceOf(log: string): SourceLine | undefined {
+  const found = [...log.matchAll(/^; (.*) @ (.+):(\d+)$/gm)].at(-1);
+  return found && { text: found[1]!.trim(), file: found[2]!, line: Number(found[3]) };
+}

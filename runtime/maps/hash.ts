@@ -1,0 +1,259 @@
+import type { KeyForm } from "../codec/codec.js";
+import { bytes } from "../codec/codec.js";
+import { Memory } from "../codec/memory.js";
+import type { Codec, Input } from "../codec/types.js";
+import {
+  type Area,
+  borrow,
+  EINVAL,
+  ENOENT,
+  ENOSPC,
+  ENOTSUPP,
+  giveBack,
+  libbpf,
+  opts,
+} from "../ffi/native.js";
+import { BpfMap, expectSizes, type MapHandle, valueBytes } from "./map.js";
+
+/** How {@link HashMap.set} treats a key that is there already. */
+export interface SetOptions {
+  /** `"any"`: create or replace · `"create"`: the key must be new · `"replace"`: the key must exist. */
+  readonly mode?: "any" | "create" | "replace" | undefined;
+}
+
+const modes = { any: 0n, create: 1n, replace: 2n } as const;
+const FIRST_BATCH = 256;
+const BIGGEST_BATCH = 4096;
+
+/**
+ * A map with keys: `BPF_MAP_TYPE_HASH`, `BPF_MAP_TYPE_LRU_HASH`. Like a JavaScript `Map`, except that keys and
+ * values are copies: what is in the kernel changes only by {@link set} and {@link delete}.
+ */
+export class HashMap<K, V> extends BpfMap {
+  readonly #key: Codec<K>;
+  readonly #value: Codec<V>;
+  readonly #decodeKey: Codec<K>["decode"];
+  /** A key, then a value, at addresses that never change: nothing is marshalled per call. */
+  readonly #area: Area;
+  readonly #memory: Memory;
+  readonly #keyAt: number;
+  readonly #valueAt: number;
+  readonly #valueOffset: number;
+
+  constructor(handle: MapHandle, key: Codec<K>, value: Codec<V>) {
+    super(handle);
+    const wide = valueBytes(handle);
+    if (value.size !== wide || key.size !== handle.keySize) expectSizes(handle, key.size, value.size);
+    this.#key = key;
+    this.#value = value;
+    this.#decodeKey = ((key as KeyForm<K>).keyForm ?? key).decode;
+    this.#valueOffset = Math.ceil(handle.keySize / 8) * 8;
+    this.#area = borrow(this.#valueOffset + wide);
+    this.#memory = new Memory(this.#area.bytes);
+    this.#keyAt = this.#area.address;
+    this.#valueAt = this.#area.address + this.#valueOffset;
+  }
+
+  /** The value of a key, or undefined (`bpf_map_lookup_elem`). */
+  get(key: Input<K>): V | undefined {
+    this.#encodeKey(key);
+    const result = libbpf.bpf_map_lookup_elem(this.descriptor, this.#keyAt, this.#valueAt);
+    if (result !== 0) return this.#missing("bpf_map_lookup_elem", result);
+    return this.#value.decode(this.#memory, this.#valueOffset);
+  }
+
+  /**
+   * Stores a value (`bpf_map_update_elem`).
+   * @throws BpfError `E2BIG` when the map is full, `EEXIST` and `ENOENT` as `mode` asks.
+   */
+  set(key: Input<K>, value: Input<V>, options?: SetOptions): void {
+    this.#encodeKey(key);
+    try {
+      this.#value.encode(this.#memory, this.#valueOffset, value);
+    } catch (error) {
+      throw about(this.where, "value", error);
+    }
+    const mode = modes[options?.mode ?? "any"];
+    if (mode === undefined) throw new TypeError(`${this.where}: mode is "any", "create" or "replace"`);
+    this.check(
+      "bpf_map_update_elem",
+      libbpf.bpf_map_update_elem(this.descriptor, this.#keyAt, this.#valueAt, mode),
+    );
+  }
+
+  /** Whether there is a value for the key. */
+  has(key: Input<K>): boolean {
+    this.#encodeKey(key);
+    const result = libbpf.bpf_map_lookup_elem(this.descriptor, this.#keyAt, this.#valueAt);
+    if (result !== 0) this.#missing("bpf_map_lookup_elem", result);
+    return result === 0;
+  }
+
+  /** Removes a key (`bpf_map_delete_elem`) and says whether it was there. */
+  delete(key: Input<K>): boolean {
+    this.#encodeKey(key);
+    const result = libbpf.bpf_map_delete_elem(this.descriptor, this.#keyAt);
+    if (result !== 0) this.#missing("bpf_map_delete_elem", result);
+    return result === 0;
+  }
+
+  /** Removes a key and returns its value, in one step (`bpf_map_lookup_and_delete_elem`, kernel 5.14). */
+  take(key: Input<K>): V | undefined {
+    this.#encodeKey(key);
+    const result = libbpf.bpf_map_lookup_and_delete_elem(this.descriptor, this.#keyAt, this.#valueAt);
+    if (result !== 0) return this.#missing("bpf_map_lookup_and_delete_elem", result);
+    return this.#value.decode(this.#memory, this.#valueOffset);
+  }
+
+  /** Stores many entries, one by one; those before a failing one stay. */
+  setMany(entries: Iterable<readonly [Input<K>, Input<V>]>, options?: SetOptions): void {
+    for (const [key, value] of entries) this.set(key, value, options);
+  }
+
+  /** Removes many keys and says how many of them were there. */
+  deleteMany(keys: Iterable<Input<K>>): number {
+    let deleted = 0;
+    for (const key of keys) if (this.delete(key)) deleted++;
+    return deleted;
+  }
+
+  /** Removes every entry that was there when it was called. */
+  clear(): void {
+    for (const { keys, count } of this.#batches())
+      for (let i = 0; i < count; i++) {
+        this.#memory.setBytes(0, keys.subarray(i * this.keySize, (i + 1) * this.keySize));
+        const result = libbpf.bpf_map_delete_elem(this.descriptor, this.#keyAt);
+        if (result !== 0) this.#missing("bpf_map_delete_elem", result);
+      }
+  }
+
+  /** How many entries there are, by looking at each. */
+  count(): number {
+    let sum = 0;
+    for (const { count } of this.#batches()) sum += count;
+    return sum;
+  }
+
+  /** Every entry, as it is when it is read; entries that come and go meanwhile may or may not be seen. */
+  *entries(): IterableIterator<[K, V]> {
+    const valueSize = this.#value.size;
+    for (const { keys, values, count } of this.#batches()) {
+      const keyMemory = new Memory(keys);
+      const valueMemory = new Memory(values);
+      for (let i = 0; i < count; i++) {
+        const key = this.#decodeKey(keyMemory, i * this.keySize);
+        yield [key, this.#value.decode(valueMemory, i * valueSize)];
+      }
+    }
+  }
+
+  /** Every key. */
+  *keys(): IterableIterator<K> {
+    for (const { keys, count } of this.#batches()) {
+      const memory = new Memory(keys);
+      for (let i = 0; i < count; i++) yield this.#decodeKey(memory, i * this.keySize);
+    }
+  }
+
+  /** Every value. */
+  *values(): IterableIterator<V> {
+    for (const [, value] of this.entries()) yield value;
+  }
+
+  [Symbol.iterator](): IterableIterator<[K, V]> {
+    return this.entries();
+  }
+
+  protected override release(): void {
+    super.release();
+    this.#memory.release(this.where);
+    giveBack(this.#area);
+  }
+
+  #encodeKey(key: Input<K>): void {
+    try {
+      this.#key.encode(this.#memory, 0, key);
+    } catch (error) {
+      throw about(this.where, "key", error);
+    }
+  }
+
+  /** undefined when the kernel has no such key; anything else is an error. */
+  #missing(syscall: string, result: number): undefined {
+    if (result !== ENOENT) this.check(syscall, result);
+    return undefined;
+  }
+
+  /** Raw entries in batches (`bpf_map_lookup_batch`), or one by one where the kernel has no batches. */
+  *#batches(): Generator<{ keys: Uint8Array; values: Uint8Array; count: number }> {
+    const valueSize = this.#value.size;
+    let size = Math.min(FIRST_BATCH, Math.max(1, this.maxEntries));
+    const position = [0, 1].map(() => new Uint8Array(Math.max(8, this.keySize))) as [Uint8Array, Uint8Array];
+    const count = new Uint32Array(1);
+    for (let started = false; ; ) {
+      const keys = new Uint8Array(size * this.keySize);
+      const values = new Uint8Array(size * valueSize);
+      count[0] = size;
+      const [from, to] = position;
+      const options = opts("bpf_map_batch_opts", {});
+      const result = libbpf.bpf_map_lookup_batch(
+        this.fd,
+        started ? from : null,
+        to,
+        keys,
+        values,
+        count,
+        options,
+      );
+      if (result === ENOSPC) {
+        // A bucket holds more than a batch: nothing was read, ask again with more room.
+        size *= 2;
+        continue;
+      }
+      if (!started && (result === ENOTSUPP || result === EINVAL)) {
+        yield* this.#oneByOne();
+        return;
+      }
+      if (result !== ENOENT) this.check("bpf_map_lookup_batch", result);
+      if (count[0] > 0) yield { keys, values, count: count[0] };
+      if (result === ENOENT) return;
+      started = true;
+      position.reverse();
+      if (size < BIGGEST_BATCH) size *= 2;
+    }
+  }
+
+  /** Bounded by `maxEntries`: a key deleted meanwhile makes the kernel start over. */
+  *#oneByOne(): Generator<{ keys: Uint8Array; values: Uint8Array; count: number }> {
+    let previous: Uint8Array | undefined;
+    for (let i = 0; i < this.maxEntries; i++) {
+      if (previous) this.#memory.setBytes(0, previous);
+      const result = libbpf.bpf_map_get_next_key(this.descriptor, previous ? this.#keyAt : 0, this.#keyAt);
+      if (result === ENOENT) return;
+      this.check("bpf_map_get_next_key", result);
+      previous = this.#memory.bytes(0, this.keySize);
+      const found = libbpf.bpf_map_lookup_elem(this.descriptor, this.#keyAt, this.#valueAt);
+      if (found === ENOENT) continue;
+      this.check("bpf_map_lookup_elem", found);
+      yield { keys: previous, values: this.#memory.bytes(this.#valueOffset, this.#value.size), count: 1 };
+    }
+  }
+}
+
+/** A map of any kind, with keys and values as bytes; a per-CPU map's value is that of all possible CPUs. */
+export class RawMap extends HashMap<Uint8Array, Uint8Array> {
+  constructor(handle: MapHandle) {
+    super(handle, bytes(handle.keySize), bytes(valueBytes(handle)));
+  }
+}
+
+BpfMap.openRaw = (handle) => new RawMap(handle);
+
+/** Says which map and which of key and value an encoding error is about. */
+export function about(where: string, part: string, error: unknown): unknown {
+  if (error instanceof RangeError || error instanceof TypeError) {
+    const path = /^[\w$.[\]]+: /.test(error.message) && !error.message.startsWith("[") ? "." : ": ";
+    error.message = `${where}: ${part}${path}${error.message}`;
+  }
+  return error;
+}

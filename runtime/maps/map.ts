@@ -1,0 +1,174 @@
+import { rmSync } from "node:fs";
+import { BpfError, closedError } from "../errors.js";
+import { check, libbpf, libc } from "../ffi/native.js";
+import type { RawMap } from "./hash.js";
+import { MapType, mapTypeName } from "./types.js";
+
+/** What a map object is made of: the numbers of a map that exists in the kernel. */
+export interface MapHandle {
+  readonly name: string;
+  readonly fd: number;
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+}
+
+/** What the kernel says of a map: `struct bpf_map_info`. */
+export interface MapInfo {
+  readonly type: number;
+  readonly id: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  /** The name as the kernel keeps it, at most 15 bytes. */
+  readonly name: string;
+}
+
+/** Part of the maps of every kind. Its descriptor belongs to whoever opened it; a skeleton closes its maps. */
+export abstract class BpfMap {
+  /** The C name. */
+  readonly name: string;
+  /** `BPF_MAP_TYPE_*`, a member of `MapType`. */
+  readonly type: number;
+  /** Bytes of a key. */
+  readonly keySize: number;
+  /** Bytes of a value; of one CPU's value in a per-CPU map. */
+  readonly valueSize: number;
+  /** How many entries it may hold; bytes for a ring buffer. */
+  readonly maxEntries: number;
+  /** `BPF_F_*` as given when it was created. */
+  readonly flags: number;
+  /** -1 once closed: the kernel then refuses every operation, and no check is needed before one. */
+  protected descriptor: number;
+  #pinned: string[] = [];
+  #raw: RawMap | undefined;
+
+  /** Makes a {@link RawMap}, which extends this class and so cannot be imported here. */
+  static openRaw: (handle: MapHandle) => RawMap;
+
+  constructor(handle: MapHandle) {
+    this.name = handle.name;
+    this.type = handle.type;
+    this.keySize = handle.keySize;
+    this.valueSize = handle.valueSize;
+    this.maxEntries = handle.maxEntries;
+    this.flags = handle.flags;
+    this.descriptor = handle.fd;
+  }
+
+  /** The file descriptor, open until the map is closed. */
+  get fd(): number {
+    if (this.descriptor < 0) throw closedError(this.where);
+    return this.descriptor;
+  }
+
+  /** How errors call it. */
+  protected get where(): string {
+    return `map "${this.name}"`;
+  }
+
+  /** Asks the kernel for what it knows of the map (`bpf_obj_get_info_by_fd`). */
+  info(): MapInfo {
+    const bytes = new Uint8Array(88);
+    const size = new Uint32Array([bytes.length]);
+    this.check("bpf_obj_get_info_by_fd", libbpf.bpf_obj_get_info_by_fd(this.descriptor, bytes, size));
+    const view = new DataView(bytes.buffer);
+    const u32 = (at: number): number => view.getUint32(at, true);
+    const name = new TextDecoder().decode(bytes.subarray(24, 40)).replace(/\0.*$/s, "");
+    return {
+      type: u32(0),
+      id: u32(4),
+      keySize: u32(8),
+      valueSize: u32(12),
+      maxEntries: u32(16),
+      flags: u32(20),
+      name,
+    };
+  }
+
+  /** Pins the map to a new path on bpffs (`bpf_obj_pin`): it outlives the process until {@link unpin}. */
+  pin(path: string): void {
+    this.check("bpf_obj_pin", libbpf.bpf_obj_pin(this.descriptor, path));
+    this.#pinned.push(path);
+  }
+
+  /** Removes what {@link pin} made, or the given pin. */
+  unpin(path?: string): void {
+    void this.fd;
+    const paths = path === undefined ? this.#pinned : [path];
+    for (const pinned of paths) rmSync(pinned);
+    this.#pinned = path === undefined ? [] : this.#pinned.filter((other) => other !== path);
+  }
+
+  /** Ends writing from user space (`bpf_map_freeze`); BPF programs may go on writing. */
+  freeze(): void {
+    this.check("bpf_map_freeze", libbpf.bpf_map_freeze(this.descriptor));
+  }
+
+  /** The same map, by the same descriptor, with keys and values as bytes. */
+  get raw(): RawMap {
+    this.#raw ??= BpfMap.openRaw({ ...this, fd: this.fd });
+    return this.#raw;
+  }
+
+  /** Lets go of all that the map holds. The descriptor itself is closed by its owner. */
+  protected release(): void {
+    this.descriptor = -1;
+    if (this.#raw) BpfMap.release(this.#raw);
+  }
+
+  /** Closes a map object without closing its descriptor: for whoever owns that. */
+  static release(map: BpfMap): void {
+    map.release();
+  }
+
+  /** Throws for a negative result, as closed when the map is. */
+  protected check(syscall: string, result: number): number {
+    if (result < 0 && this.descriptor < 0) throw closedError(this.where);
+    return check(this.where, syscall, result);
+  }
+}
+
+/** Opens a map by its pin on bpffs (`bpf_obj_get`). The caller closes the descriptor with {@link closeFd}. */
+export function openPinned(path: string): number {
+  return check(path, "bpf_obj_get", libbpf.bpf_obj_get(path));
+}
+
+/** Closes a descriptor. */
+export function closeFd(fd: number): void {
+  libc.close(fd);
+}
+
+let cpus = 0;
+
+/** How many CPUs this machine may ever have (`libbpf_num_possible_cpus`): the length of per-CPU values. */
+export function possibleCpus(): number {
+  cpus ||= check("possible CPUs", "libbpf_num_possible_cpus", libbpf.libbpf_num_possible_cpus());
+  return cpus;
+}
+
+const perCpuTypes: ReadonlySet<number> = new Set([
+  MapType.PERCPU_HASH,
+  MapType.PERCPU_ARRAY,
+  MapType.LRU_PERCPU_HASH,
+  MapType.PERCPU_CGROUP_STORAGE,
+]);
+
+/** The bytes that the kernel reads and writes for one value: of all CPUs in a per-CPU map. */
+export function valueBytes(handle: MapHandle): number {
+  if (!perCpuTypes.has(handle.type)) return handle.valueSize;
+  return Math.ceil(handle.valueSize / 8) * 8 * possibleCpus();
+}
+
+/** Throws unless the map has the sizes of the codecs it is about to be used with. */
+export function expectSizes(handle: MapHandle, keySize: number, valueSize: number): void {
+  if (handle.keySize === keySize && handle.valueSize === valueSize) return;
+  throw new BpfError(
+    `map "${handle.name}": ${mapTypeName(handle.type)} with keys of ${handle.keySize} and values of ` +
+      `${handle.valueSize} bytes, not ${keySize} and ${valueSize} — regenerate the skeleton from this object`,
+    { code: "ERR_BPF_LAYOUT" },
+  );
+}

@@ -1,0 +1,220 @@
+import type { Memory } from "../codec/memory.js";
+import type { Codec, View } from "../codec/types.js";
+import { moveView } from "../codec/view.js";
+import { BpfError, closedError, stateError } from "../errors.js";
+import { BpfMap, type MapHandle } from "./map.js";
+import { Readiness } from "./readiness.js";
+
+/** How records are waited for. */
+export interface RecordOptions {
+  /** Ends the loop, without an error. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * `"auto"` (the default) goes over from one wake-up a record to one a millisecond when records come in a
+   * flood; `"low"` never does.
+   */
+  readonly latency?: "low" | "auto" | undefined;
+}
+
+/** The most records in one batch, and between two turns of the event loop: a flood cannot own the process. */
+const BATCH = 4096;
+
+/**
+ * A map that BPF programs send records through. Records are read where they lie, in memory shared with the
+ * kernel, and waited for in Node's event loop, which is never blocked.
+ *
+ * There is one stream of records, however it is read: a record counts as consumed when it is handed out, and
+ * after a `break` the next consumer goes on there. One loop at a time may wait.
+ */
+export abstract class RecordMap<T> extends BpfMap {
+  readonly #codec: Codec<T>;
+  #readiness: Readiness | undefined;
+  #consumer: object | undefined;
+  #draining = false;
+
+  /** Of the current record, after {@link advance}. */
+  protected recordAt = 0;
+  protected recordSize = 0;
+
+  constructor(handle: MapHandle, codec: Codec<T>) {
+    super(handle);
+    this.#codec = codec;
+  }
+
+  /** Where the records lie. */
+  protected abstract readonly memory: Memory;
+  /** What becomes readable when there are records. */
+  protected abstract readonly readyFd: number;
+  /** The most records that it can hold at once: a producer that never stops cannot hold {@link drain} for ever. */
+  protected abstract readonly capacity: number;
+  /** Goes to the next record, if there is one. */
+  protected abstract advance(): boolean;
+  /** Gives the records up to and with the current one back to the kernel. */
+  protected abstract commit(): void;
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    return this.records();
+  }
+
+  /** The records as they come, until `break`, abort or close. */
+  records(options: RecordOptions = {}): AsyncIterableIterator<T> {
+    let burst = 0;
+    return this.#consume(options, (seen) => {
+      if (++burst > BATCH) {
+        burst = 0;
+        return TURN;
+      }
+      return this.advance() ? { value: this.#take(), seen: seen + 1 } : undefined;
+    });
+  }
+
+  /** The records in arrays of all that are there, at most 4096: the fastest way to wait. */
+  batches(options: RecordOptions = {}): AsyncIterableIterator<T[]> {
+    let full = false;
+    return this.#consume(options, (seen) => {
+      if (full) {
+        full = false;
+        return TURN;
+      }
+      const batch: T[] = [];
+      this.#forEach(BATCH, () => batch.push(this.#decode()));
+      full = batch.length === BATCH;
+      return batch.length > 0 ? { value: batch, seen: seen + batch.length } : undefined;
+    });
+  }
+
+  /** Hands over all records that are there now and says how many; nothing is waited for. */
+  drain(handler: (record: T) => void): number {
+    return this.#drain(() => handler(this.#decode()));
+  }
+
+  /**
+   * As {@link drain}, with one view that is moved from record to record: no object is made, and only the
+   * fields that are looked at are read. The view is valid inside the call only.
+   * @param handler gets the view, and the record's size in bytes.
+   */
+  drainViews(handler: (record: View<T>, size: number) => void): number {
+    if (this.descriptor < 0) throw closedError(this.where);
+    const codec = this.#codec;
+    const { memory } = this;
+    const view: unknown = codec.size <= memory.size ? codec.view(memory, 0) : undefined;
+    return this.#drain(() => {
+      this.#checkSize();
+      if (typeof view === "object" && view !== null) {
+        moveView(view, this.recordAt);
+        handler(view as View<T>, this.recordSize);
+      } else handler(codec.view(memory, this.recordAt), this.recordSize);
+    });
+  }
+
+  protected override release(): void {
+    super.release();
+    this.#readiness?.close();
+  }
+
+  #drain(handle: () => void): number {
+    if (this.descriptor < 0) throw closedError(this.where);
+    if (this.#draining)
+      throw stateError(this.where, "is being drained already — do not drain it from its own handler");
+    this.#draining = true;
+    try {
+      return this.#forEach(this.capacity, handle);
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #forEach(most: number, handle: () => void): number {
+    let count = 0;
+    try {
+      while (count < most && this.advance()) {
+        count++;
+        handle();
+        if (this.descriptor < 0) break;
+        if (count % BATCH === 0) this.commit();
+      }
+    } finally {
+      if (this.descriptor >= 0) this.commit();
+    }
+    return count;
+  }
+
+  #take(): T {
+    try {
+      return this.#decode();
+    } finally {
+      this.commit();
+    }
+  }
+
+  #decode(): T {
+    this.#checkSize();
+    return this.#codec.decode(this.memory, this.recordAt, this.recordSize);
+  }
+
+  #checkSize(): void {
+    if (this.recordSize >= this.#codec.size) return;
+    throw new BpfError(
+      `${this.where}: a record of ${this.recordSize} bytes is shorter than its type of ${this.#codec.size} — ` +
+        "is another type sent through this map? Say which with --event",
+      { code: "ERR_BPF_RECORD" },
+    );
+  }
+
+  /** The one loop that waits. `take` yields a value, nothing yet, or that others should have a turn first. */
+  #consume<V>(
+    options: RecordOptions,
+    take: (seen: number) => Taken<V> | undefined,
+  ): AsyncIterableIterator<V> {
+    const { signal, latency = "auto" } = options;
+    if (latency !== "auto" && latency !== "low")
+      throw new TypeError(`${this.where}: latency is "auto" or "low"`);
+    const me = {};
+    let ended = false;
+    let seen = 0;
+    const end = (): void => {
+      ended = true;
+      signal?.removeEventListener("abort", end);
+      if (this.#consumer === me) {
+        this.#consumer = undefined;
+        this.#readiness?.cancel();
+      }
+    };
+    const next = async (): Promise<IteratorResult<V, undefined>> => {
+      if (!this.#consumer && !ended) {
+        if (this.descriptor < 0) throw closedError(this.where);
+        this.#consumer = me;
+        signal?.addEventListener("abort", end);
+      }
+      if (!ended && this.#consumer !== me)
+        throw stateError(this.where, "has a consumer already — end that loop first, by break or abort");
+      while (!ended && !signal?.aborted && this.descriptor >= 0) {
+        const taken = take(seen);
+        if (taken === TURN) await new Promise(setImmediate);
+        else if (taken) {
+          seen = taken.seen;
+          return { value: taken.value, done: false };
+        } else {
+          this.#readiness ??= new Readiness(this.readyFd);
+          await this.#readiness.wait(latency, seen);
+          seen = 0;
+        }
+      }
+      end();
+      return { value: undefined, done: true };
+    };
+    return {
+      next,
+      return: async () => {
+        end();
+        return { value: undefined, done: true };
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+}
+
+const TURN: unique symbol = Symbol("let the event loop turn");
+type Taken<V> = typeof TURN | { readonly value: V; readonly seen: number };

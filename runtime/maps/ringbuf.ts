@@ -1,0 +1,93 @@
+import { Memory } from "../codec/memory.js";
+import type { Codec } from "../codec/types.js";
+import type { MapHandle } from "./map.js";
+import { type Mapping, mapMemory, pageSize } from "./mapping.js";
+import { RecordMap } from "./records.js";
+
+/** Of the 32-bit header word of a record, as `kernel/bpf/ringbuf.c` has it. */
+const BUSY = 0x8000_0000 | 0;
+const DISCARDED = 0x4000_0000;
+const LENGTH = 0x3fff_ffff;
+const HEADER = 8;
+
+/**
+ * `BPF_MAP_TYPE_RINGBUF`: typed records from BPF programs, in order.
+ *
+ * ```ts
+ * for await (const event of watch.maps.events) console.log(event.pid);
+ * ```
+ */
+export class RingBuf<T> extends RecordMap<T> {
+  protected readonly memory: Memory;
+  readonly #positions: Mapping;
+  readonly #data: Mapping;
+  readonly #consumer: BigUint64Array;
+  readonly #producer: BigUint64Array;
+  readonly #headers: Int32Array;
+  readonly #mask: number;
+  /** Positions only grow, in bytes; exact as numbers for the first eight petabytes. */
+  #position: number;
+  #end: number;
+
+  constructor(handle: MapHandle, codec: Codec<T>) {
+    super(handle, codec);
+    const page = pageSize();
+    const size = handle.maxEntries;
+    // One page with the consumer's position, which is ours to write; then one with the producer's, and the
+    // records, mapped twice in a row so that none is ever cut in two.
+    this.#positions = mapMemory(this.where, handle.fd, page, true);
+    try {
+      this.#data = mapMemory(this.where, handle.fd, page + 2 * size, false, page);
+    } catch (error) {
+      this.#positions.close();
+      throw error;
+    }
+    this.#consumer = new BigUint64Array(this.#positions.bytes.buffer, 0, 1);
+    this.#producer = new BigUint64Array(this.#data.bytes.buffer, 0, 1);
+    this.#headers = new Int32Array(this.#data.bytes.buffer, page, (2 * size) / 4);
+    this.#mask = size - 1;
+    this.memory = new Memory(this.#data.bytes.subarray(page));
+    this.memory.seal(`a record of ${this.where}`, "is read-only — copy() it to change it");
+    this.#position = Number(Atomics.load(this.#consumer, 0));
+    this.#end = this.#position;
+  }
+
+  protected get readyFd(): number {
+    return this.fd;
+  }
+
+  protected get capacity(): number {
+    return this.maxEntries / HEADER;
+  }
+
+  protected advance(): boolean {
+    for (;;) {
+      if (this.#position >= this.#end) {
+        this.#end = Number(Atomics.load(this.#producer, 0));
+        if (this.#position >= this.#end) return false;
+      }
+      const at = this.#position & this.#mask;
+      const header = Atomics.load(this.#headers, at >> 2);
+      if (header & BUSY) return false;
+      const length = header & LENGTH;
+      this.#position += (length + HEADER + 7) & ~7;
+      if (!(header & DISCARDED)) {
+        this.recordAt = at + HEADER;
+        this.recordSize = length;
+        return true;
+      }
+      this.commit();
+    }
+  }
+
+  protected commit(): void {
+    Atomics.store(this.#consumer, 0, BigInt(this.#position));
+  }
+
+  protected override release(): void {
+    super.release();
+    this.memory.release(this.where);
+    this.#positions.close();
+    this.#data.close();
+  }
+}

@@ -1,0 +1,96 @@
+import { closedError, stateError } from "../errors.js";
+import { check, errno, libbpf, listening, systemError } from "../ffi/native.js";
+import { Link } from "../link.js";
+
+/** What a program refers to of its object. */
+export interface ProgramOwner {
+  /** Whether the object is loaded, and not closed. */
+  readonly state: "open" | "loaded" | "closed";
+  readonly links: Set<Link>;
+}
+
+/** Whether a program's section names what to attach to, or the arguments of `attach` must. */
+export type Target = "section" | "arguments";
+
+/** The arguments of `attach`: none are needed where the section says it all. */
+export type AttachArguments<How extends Target, Where, Options> = How extends "section"
+  ? [target?: (Where | { readonly [K in keyof Where]?: never }) & Options]
+  : [target: Where & Options];
+
+/** A 64-bit number that the BPF program gets from `bpf_get_attach_cookie()`. */
+export interface CookieOptions {
+  readonly cookie?: bigint | undefined;
+}
+
+/** What programs of every kind have. */
+export class BaseProgram {
+  /** The name of the C function. */
+  readonly name: string;
+  /** What `SEC(...)` said. */
+  readonly section: string;
+  /** `BPF_PROG_TYPE_*`. */
+  readonly type: number;
+  readonly #owner: ProgramOwner;
+  readonly #pointer: number;
+
+  constructor(pointer: number, owner: ProgramOwner) {
+    this.#pointer = pointer;
+    this.#owner = owner;
+    this.name = libbpf.bpf_program__name(pointer) ?? "";
+    this.section = libbpf.bpf_program__section_name(pointer) ?? "";
+    this.type = libbpf.bpf_program__type(pointer);
+  }
+
+  /** How errors call it. */
+  protected get where(): string {
+    return `program "${this.name}" (SEC("${this.section}"))`;
+  }
+
+  /**
+   * The `struct bpf_program`, for the runtime only; refused once the object is closed.
+   * @internal
+   */
+  get pointer(): number {
+    if (this.#owner.state === "closed") throw closedError(this.where);
+    if (this.#owner.state !== "loaded") throw stateError(this.where, "is not loaded — call load() first");
+    return this.#pointer;
+  }
+
+  /** The file descriptor, open until the object is closed. */
+  get fd(): number {
+    const fd = libbpf.bpf_program__fd(this.pointer);
+    if (fd < 0) throw stateError(this.where, "was not loaded — set autoload before load()");
+    return fd;
+  }
+
+  /** Pins the program to a new path on bpffs (`bpf_program__pin`). */
+  pin(path: string): void {
+    check(this.where, "bpf_program__pin", libbpf.bpf_program__pin(this.pointer, path));
+  }
+
+  /** Removes a pin (`bpf_program__unpin`). */
+  unpin(path: string): void {
+    check(this.where, "bpf_program__unpin", libbpf.bpf_program__unpin(this.pointer, path));
+  }
+
+  /** Runs an attach function of libbpf and makes its link; an error carries what libbpf said. */
+  protected attached(syscall: string, attach: (pointer: number) => number): Link {
+    void this.fd;
+    const { pointer } = this;
+    const call = listening(() => attach(pointer));
+    if (call.result === 0)
+      throw systemError(this.where, syscall, call.errno || errno(), {
+        program: this.name,
+        log: call.said.join(""),
+      });
+    return new Link(`link of ${this.where}`, call.result, this.#owner.links);
+  }
+}
+
+/** A program of a kind that has no class of its own: it attaches as libbpf does by itself, or not at all. */
+export class Program extends BaseProgram {
+  /** Attaches to what the section names (`bpf_program__attach`). The link belongs to the program's object. */
+  attach(): Link {
+    return this.attached("bpf_program__attach", (pointer) => libbpf.bpf_program__attach(pointer));
+  }
+}

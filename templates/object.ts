@@ -1,0 +1,170 @@
+import type { MapModel, Member, Model, ProgramModel, SectionModel } from "../generator/model/model.js";
+import { braces, type CodeBlockWriter, doc, key, str, write } from "./print.js";
+import { rt } from "./runtime.js";
+import { memberDoc } from "./struct.js";
+import { codec, isPlain, tsType } from "./value.js";
+
+/** The class of a program: `bpf.Tracepoint`, `bpf.Tracepoint<"arguments">`. */
+function programType(program: ProgramModel): string {
+  return rt(program.class) + (program.target === "arguments" ? '<"arguments">' : "");
+}
+
+function programValue(program: ProgramModel): string {
+  const of = program.target === "arguments" ? `${rt("program")}<${programType(program)}>` : rt("program");
+  return `${of}(${rt(program.class)}, ${program.auto})`;
+}
+
+/** The class of a map: `bpf.HashMap<number, Event>`. */
+function mapType(map: MapModel): string {
+  switch (map.class) {
+    case "HashMap":
+      return `${rt("HashMap")}<${tsType(map.key)}, ${tsType(map.value)}>`;
+    case "ArrayMap":
+      return `${rt("ArrayMap")}<${tsType(map.value)}>`;
+    case "RingBuf":
+      return `${rt("RingBuf")}<${map.record ? tsType(map.record) : "Uint8Array"}>`;
+    case "RawMap":
+      return rt("RawMap");
+  }
+}
+
+function mapValue(map: MapModel): string {
+  switch (map.class) {
+    case "HashMap":
+      return `${rt("hashMap")}<${tsType(map.key)}, ${tsType(map.value)}>(${codec(map.key)}, ${codec(map.value)})`;
+    case "ArrayMap":
+      return `${rt("arrayMap")}<${tsType(map.value)}>(${codec(map.value)})`;
+    case "RingBuf":
+      return map.record
+        ? `${rt("ringBuf")}<${tsType(map.record)}>(${codec(map.record)})`
+        : `${rt("ringBuf")}()`;
+    case "RawMap":
+      return `${rt("rawMap")}()`;
+  }
+}
+
+/** `BPF_MAP_TYPE_HASH`, `__u32` to `struct event`, 8192 entries. */
+function mapDoc({ class: kind, type, c, maxEntries }: MapModel): string {
+  const unit = kind === "RingBuf" ? "bytes" : maxEntries === 1 ? "entry" : "entries";
+  const entries = maxEntries === 0 ? "" : `, ${maxEntries} ${unit}`;
+  if (c.value === undefined) return `\`${doc(type)}\`${entries}.`;
+  const value = `\`${doc(c.value)}\``;
+  return `\`${doc(type)}\`${c.key === undefined ? ` of ${value}` : `, \`${doc(c.key)}\` to ${value}`}${entries}.`;
+}
+
+/** A variable: a plain property, or a live view with a setter that takes a whole value. */
+function variable(writer: CodeBlockWriter, member: Member): void {
+  writer.writeLine(`/** ${memberDoc(member)} */`);
+  const type = tsType(member.type);
+  if (isPlain(member.type)) writer.writeLine(`${key(member.name)}: ${type};`);
+  else {
+    writer.writeLine(`get ${key(member.name)}(): ${rt("View")}<${type}>;`);
+    writer.writeLine(`set ${key(member.name)}(value: ${rt("Input")}<${type}>);`);
+  }
+}
+
+/**
+ * The skeleton's own interface: what is in the object, by C name.
+ *
+ * emits
+ * ```ts
+ * export interface Watch { programs: {...}; maps: {...}; globals: {...} }
+ * ```
+ */
+export function renderShape({ typeName, file, programs, maps, sections }: Model): string {
+  return write((writer) => {
+    writer.writeLine(`/** The programs, maps and globals of \`${doc(file)}\`. */`);
+    writer.write(`export interface ${typeName} `).inlineBlock(() => {
+      writer.write("programs: ");
+      braces(writer, programs, (program) => {
+        writer.writeLine(`/** \`SEC("${doc(program.section)}")\` */`);
+        writer.writeLine(`${key(program.name)}: ${programType(program)};`);
+      })
+        .write(";")
+        .newLine();
+      writer.write("maps: ");
+      braces(writer, maps, (map) => {
+        writer.writeLine(`/** ${mapDoc(map)} */`);
+        writer.writeLine(`${key(map.name)}: ${mapType(map)};`);
+      })
+        .write(";")
+        .newLine();
+      writer.write("globals: ");
+      braces(writer, sections, (section) => {
+        writer.writeLine(`/** \`${doc(section.section)}\`, ${section.size} bytes. */`);
+        writer.write(`${section.name}: `);
+        braces(writer, section.variables, (member) => variable(writer, member));
+        writer.write(";").newLine();
+      })
+        .write(";")
+        .newLine();
+    });
+    writer.newLine();
+  });
+}
+
+/**
+ * The skeleton itself.
+ *
+ * emits
+ * ```ts
+ * export const Watch: bpf.Skeleton<Watch> = bpf.skeleton<Watch>({ abi, name, object, programs, maps, globals });
+ * ```
+ */
+export function renderValue(model: Model): string {
+  const { typeName, name, object, programs, maps, sections } = model;
+  const type = object.embed === "none" ? `${typeName}, ${rt("SkeletonOptionsWithObject")}` : typeName;
+  return write((writer) => {
+    writer
+      .write(`export const ${typeName}: ${rt("Skeleton")}<${type}> = ${rt("skeleton")}<${type}>(`)
+      .inlineBlock(() => {
+        writer.writeLine("abi: 1,").writeLine(`name: ${str(name)},`);
+        writer.write("programs: ");
+        braces(writer, programs, (program) =>
+          writer.writeLine(`${key(program.name)}: ${programValue(program)},`),
+        );
+        writer.write(",").newLine().write("maps: ");
+        braces(writer, maps, (map) => writer.writeLine(`${key(map.name)}: ${mapValue(map)},`));
+        writer.write(",").newLine().write("globals: ");
+        braces(writer, sections, (section) => sectionValue(writer, section));
+        writer.write(",").newLine();
+        objectValue(writer, model);
+      });
+    writer.write(");").newLine();
+  });
+}
+
+function sectionValue(writer: CodeBlockWriter, { name, section, size, variables }: SectionModel): void {
+  writer.write(`${name}: ${rt("section")}(${str(section)}, ${size}, `);
+  braces(writer, variables, (member) =>
+    writer.writeLine(`${key(member.name)}: [${member.at}, ${codec(member.type)}],`),
+  );
+  writer.write("),").newLine();
+}
+
+function objectValue(writer: CodeBlockWriter, { object }: Model): void {
+  writer.write("object: ");
+  switch (object.embed) {
+    case "inline":
+      writer
+        .write(`${rt("inline")}(`)
+        .newLine()
+        .indent(() => writer.writeLine(`"${base64(object.bytes)}",`))
+        .write(")");
+      break;
+    case "url":
+      writer.write(`${rt("file")}(new URL(${str(`./${object.file}`)}, import.meta.url))`);
+      break;
+    case "none":
+      writer.write(`${rt("none")}()`);
+  }
+  writer.write(",").newLine();
+}
+
+/** Base64 without Node's Buffer, which not every system that generates has. */
+function base64(bytes: Uint8Array): string {
+  let binary = "";
+  for (let i = 0; i < bytes.length; i += 0x8000)
+    binary += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(binary);
+}

@@ -1,0 +1,62 @@
+import { CodeBlockWriter, printStructure, type Structures } from "ts-morph";
+
+/** The three doors through which a name from the object gets into the text: {@link doc}, {@link key}, {@link str}. */
+
+/** A doc comment's text: nothing in it can close the comment, or break its lines. */
+export function doc(text: string): string {
+  return text.replace(/\*\//g, "*\u200b/").replace(/[\p{Cc}\u2028\u2029]/gu, "\ufffd");
+}
+
+/** A line comment's text. */
+export function comment(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, "\ufffd");
+}
+
+/** A name as a member: bare where it is an identifier, `["__proto__"]` where it must be computed, else quoted. */
+export function key(name: string): string {
+  if (name === "__proto__") return '["__proto__"]';
+  return isIdentifier(name) ? name : str(name);
+}
+
+/** Access to a member: `.pid`, `["a-b"]`. */
+export function access(name: string): string {
+  return isIdentifier(name) ? `.${name}` : `[${str(name)}]`;
+}
+
+/** A name as a string literal. */
+export function str(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\u2028\u2029\p{Cf}]/gu,
+    (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`,
+  );
+}
+
+function isIdentifier(name: string): boolean {
+  return /^[A-Za-z_$][\w$]*$/.test(name);
+}
+
+/** Prints a structure in the house's style. */
+export function print(structure: Structures): string {
+  return printStructure(structure, { indentNumberOfSpaces: 2 });
+}
+
+/** Text written by a function, indented by two spaces a level. */
+export function write(body: (writer: CodeBlockWriter) => void): string {
+  const writer = new CodeBlockWriter({ indentNumberOfSpaces: 2 });
+  body(writer);
+  return writer.toString();
+}
+
+/** `{ a, b }` over several lines, or `{}`. */
+export function braces<T>(
+  writer: CodeBlockWriter,
+  items: readonly T[],
+  each: (item: T) => void,
+): CodeBlockWriter {
+  if (items.length === 0) return writer.write("{}");
+  return writer.inlineBlock(() => {
+    for (const item of items) each(item);
+  });
+}
+
+export type { CodeBlockWriter };

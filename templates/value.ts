@@ -1,0 +1,140 @@
+import type { Member, NumberCodec, ValueType } from "../generator/model/model.js";
+import { access } from "./print.js";
+import { rt } from "./runtime.js";
+
+/** Arrays of up to so many elements are tuples. */
+const TUPLE = 16;
+
+const typedArrays: Readonly<Record<NumberCodec, string>> = {
+  u8: "Uint8Array",
+  s8: "Int8Array",
+  u16: "Uint16Array",
+  s16: "Int16Array",
+  u32: "Uint32Array",
+  s32: "Int32Array",
+  u64: "BigUint64Array",
+  s64: "BigInt64Array",
+  f32: "Float32Array",
+  f64: "Float64Array",
+};
+
+/** The TypeScript type of a decoded value: `number`, `Uint8Array`, `Event`, `[State, State]`. */
+export function tsType(type: ValueType): string {
+  switch (type.kind) {
+    case "number":
+      return /64|128|ptr/.test(type.codec) && type.codec !== "f64" ? "bigint" : "number";
+    case "bool":
+      return "boolean";
+    case "text":
+      return "string";
+    case "numbers":
+      return typedArrays[type.codec];
+    case "array": {
+      const element = tsType(type.element);
+      if (isTuple(type)) return `[${Array(type.length).fill(element).join(", ")}]`;
+      return `${element}[]`;
+    }
+    case "bits":
+      return type.enumeration ?? type.as;
+    case "enum":
+    case "named":
+      return type.name;
+  }
+}
+
+/** The codec of a value: `bpf.u32`, `bpf.text(16)`, `Event`. */
+export function codec(type: ValueType): string {
+  switch (type.kind) {
+    case "number":
+    case "enum":
+      return rt(type.codec);
+    case "bool":
+      return rt("bool");
+    case "text":
+      return `${rt("text")}(${type.length})`;
+    case "numbers":
+      return `${rt(`${type.codec}Array`)}(${type.length})`;
+    case "array":
+      return `${rt(isTuple(type) ? "tuple" : "array")}(${codec(type.element)}, ${type.length})`;
+    case "bits":
+      if (type.as === "boolean") return `${rt("bitBool")}(${type.bit})`;
+      return `${rt(type.as === "bigint" ? "bits64" : "bits")}(${type.bit}, ${type.width}, ${type.signed})`;
+    case "named":
+      return type.name;
+  }
+}
+
+function isTuple(type: ValueType & { kind: "array" }): boolean {
+  return type.length > 0 && type.length <= TUPLE;
+}
+
+/** Whether a value is plain: read and written by one call of `Memory`, and replaced when assigned. */
+export function isPlain({ kind }: ValueType): boolean {
+  return kind !== "numbers" && kind !== "array" && kind !== "named";
+}
+
+/** A flexible array member: as many elements as the record holds. */
+export function isFlexible(type: ValueType): boolean {
+  return (type.kind === "numbers" || type.kind === "array") && type.length === 0;
+}
+
+/**
+ * Reads a member.
+ *
+ * given `pid`, u32 at 8 — `m.u32(at + 8)`; given `addr`, a struct at 16 — `Addr.decode(m, at + 16)`
+ * @param name what the member's codec is called, when it has been put into a const.
+ */
+export function read({ type, at }: Member, name: string): string {
+  const place = offset(at);
+  switch (type.kind) {
+    case "number":
+    case "enum":
+      return `m.${type.codec === "ptr" ? "u64" : type.codec}(${place})`;
+    case "bool":
+      return `m.bool(${place})`;
+    case "text":
+      return `m.text(${place}, ${type.length})`;
+    case "bits": {
+      const method = `${type.signed ? "s" : "u"}bits${type.as === "bigint" ? "64" : ""}`;
+      const bits = `m.${method}(${place}, ${type.bit}, ${type.width})`;
+      return type.as === "boolean" ? `${bits} !== 0` : bits;
+    }
+    default: {
+      const rest = isFlexible(type) ? `, size === undefined ? undefined : size - ${at}` : "";
+      return `${name}.decode(m, ${place}${rest})`;
+    }
+  }
+}
+
+/** Writes a member: `m.setU32(at + 8, value.pid)`. */
+export function encode({ type, at, name: member }: Member, name: string): string {
+  const place = offset(at);
+  const value = `value${access(member)}`;
+  switch (type.kind) {
+    case "number":
+    case "enum": {
+      const of = type.codec === "ptr" ? "u64" : type.codec;
+      return `m.set${of.charAt(0).toUpperCase()}${of.slice(1)}(${place}, ${value})`;
+    }
+    case "bool":
+      return `m.setBool(${place}, ${value})`;
+    case "text":
+      return `m.setText(${place}, ${type.length}, ${value})`;
+    case "bits": {
+      if (type.as === "boolean") return `${rt("bitBool")}(${type.bit}).encode(m, ${place}, ${value})`;
+      const method = `set${type.signed ? "S" : "U"}bits${type.as === "bigint" ? "64" : ""}`;
+      return `m.${method}(${place}, ${type.bit}, ${type.width}, ${value})`;
+    }
+    default:
+      return `${name}.encode(m, ${place}, ${value})`;
+  }
+}
+
+function offset(at: number): string {
+  return at === 0 ? "at" : `at + ${at}`;
+}
+
+/** The codec that a member needs as a const of its own: one that would be made anew at each read. */
+export function ownCodec(type: ValueType): boolean {
+  return !isPlain(type) && type.kind !== "named";
+}
