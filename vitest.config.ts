@@ -13,6 +13,8 @@ const config: ViteUserConfig = {
   },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/setup.ts",
+    reporters: ["default", "./test/closing-line.ts"],
     pool: "forks",
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,5 +1,5 @@
 import { StructureKind } from "ts-morph";
-import type { Model } from "../generator/model/model.js";
+import type { Model, TypeModel } from "../generator/model/model.js";
 import { renderEnum } from "./enum.js";
 import { renderShape, renderValue } from "./object.js";
 import { comment, print } from "./print.js";
@@ -11,17 +11,19 @@ import { renderStruct, renderUnion } from "./struct.js";
  */
 export function renderSkeleton(model: Model): string {
   const unique = uniqueNames([...model.types.map(({ name }) => name), model.typeName]);
-  const types = model.types.map((type) => {
-    switch (type.kind) {
-      case "struct":
-        return renderStruct(type, unique);
-      case "union":
-        return renderUnion(type);
-      case "enum":
-        return renderEnum(type);
-    }
-  });
+  const types = model.types.map((type) => renderType(type, unique));
   return [renderHeader(model), ...types, renderShape(model), renderValue(model)].join("\n");
+}
+
+function renderType(type: TypeModel, unique: (name: string) => string): string {
+  switch (type.kind) {
+    case "struct":
+      return renderStruct(type, unique);
+    case "union":
+      return renderUnion(type);
+    case "enum":
+      return renderEnum(type);
+  }
 }
 
 function renderHeader({ version, file, options, runtime }: Model): string {

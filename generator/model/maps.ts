@@ -122,14 +122,14 @@ function readMap(btf: Btf, variable: BtfOfKind<"var">): MapDefinition {
     if (name === "key" || name === "value") types[name] = pointee(btf, type, where, name);
     else if (name !== "values") numbers[name] = attribute(btf, type, where, name);
   }
-  const type = mapTypes[numbers["type"] ?? 0] ?? String(numbers["type"]);
+  const type = mapTypes[numbers.type ?? 0] ?? String(numbers.type);
   return {
     name: variable.name,
     type,
     ...types,
-    keySize: numbers["key_size"] ?? (types.key === undefined ? 0 : btf.size(types.key)),
-    valueSize: numbers["value_size"] ?? (types.value === undefined ? 0 : btf.size(types.value)),
-    maxEntries: numbers["max_entries"] ?? 0,
+    keySize: numbers.key_size ?? (types.key === undefined ? 0 : btf.size(types.key)),
+    valueSize: numbers.value_size ?? (types.value === undefined ? 0 : btf.size(types.value)),
+    maxEntries: numbers.max_entries ?? 0,
   };
 }
 

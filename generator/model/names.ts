@@ -108,7 +108,7 @@ function hash(text: string): string {
 }
 
 function group<K, V>(groups: Map<K, V[]>, key: K): V[] {
-  let found = groups.get(key);
-  if (!found) groups.set(key, (found = []));
+  const found = groups.get(key) ?? [];
+  groups.set(key, found);
   return found;
 }

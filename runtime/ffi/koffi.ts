@@ -28,7 +28,7 @@ function koffi(): typeof Koffi {
 let library: Koffi.LibraryHandle | undefined;
 function openLibbpf(): Koffi.LibraryHandle {
   if (library) return library;
-  const path = process.env["LIBBPF_PATH"] || "libbpf.so.1";
+  const path = process.env.LIBBPF_PATH || "libbpf.so.1";
   if (process.platform !== "linux")
     throw new BpfError(`${path}: BPF programs load on Linux only — generating and type-checking work here`, {
       code: "ERR_BPF_PLATFORM",
