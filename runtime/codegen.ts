@@ -41,11 +41,11 @@ export { copy, toJson } from "./codec/view.js";
 export { ArrayMap } from "./maps/array.js";
 export { HashMap, RawMap } from "./maps/hash.js";
 export { RingBuf } from "./maps/ringbuf.js";
-export { arrayMap, file, hashMap, inline, none, program, rawMap, ringBuf } from "./parts.js";
+export { section } from "./object/section.js";
 export { Xdp } from "./programs/network.js";
 export { Program } from "./programs/program.js";
 export { RawTracepoint, Tracepoint, Uprobe } from "./programs/tracing.js";
-export { section } from "./section.js";
+export { arrayMap, file, hashMap, inline, none, program, rawMap, ringBuf } from "./skeleton/parts.js";
 export {
   type Loaded,
   type Opened,
@@ -53,4 +53,4 @@ export {
   type SkeletonOptions,
   type SkeletonOptionsWithObject,
   skeleton,
-} from "./skeleton.js";
+} from "./skeleton/skeleton.js";

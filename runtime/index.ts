@@ -8,14 +8,14 @@ export { Memory } from "./codec/memory.js";
 export type { ArrayView, Codec, Input, Union, Unions, View } from "./codec/types.js";
 export { copy, toJson } from "./codec/view.js";
 export { BpfError, type BpfErrorDetails, type SourceLine } from "./errors.js";
-export { Link, type LinkInfo } from "./link.js";
 export { ArrayMap } from "./maps/array.js";
 export { HashMap, RawMap, type SetOptions } from "./maps/hash.js";
 export { BpfMap, type MapInfo, possibleCpus } from "./maps/map.js";
 export type { RecordOptions } from "./maps/records.js";
 export { RingBuf } from "./maps/ringbuf.js";
 export { MapType, mapTypeName } from "./maps/types.js";
-export { BpfObject, type OpenOptions } from "./object.js";
+export { BpfObject, type OpenOptions } from "./object/object.js";
+export { Link, type LinkInfo } from "./programs/link.js";
 export { type InterfaceTarget, Xdp } from "./programs/network.js";
 export { BaseProgram, Program } from "./programs/program.js";
 export {
@@ -27,12 +27,6 @@ export {
   type UprobeOptions,
   type UprobeTarget,
 } from "./programs/tracing.js";
-export type {
-  Loaded,
-  MapConfig,
-  Opened,
-  ProgramConfig,
-  Shape,
-  Skeleton,
-  SkeletonOptions,
-} from "./skeleton.js";
+export type { MapConfig, ProgramConfig } from "./skeleton/config.js";
+export type { Loaded, Opened, Skeleton, SkeletonOptions } from "./skeleton/skeleton.js";
+export type { Shape } from "./skeleton/spec.js";

@@ -83,7 +83,7 @@ export const libbpfPrototypes = {
   bpf_link__disconnect: ["void", "ptr"],
   bpf_link__pin: ["s32", "ptr", "str"],
   bpf_link__unpin: ["s32", "ptr"],
-  bpf_link__update_program: ["s32", "ptr", "ptr"],
+  bpf_link_update: ["s32", "s32", "s32", "ptr"],
 } as const;
 
 /** What the runtime needs of the C library itself. */

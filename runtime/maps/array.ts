@@ -2,7 +2,7 @@ import { Memory } from "../codec/memory.js";
 import type { Codec, Input, View } from "../codec/types.js";
 import { stateError } from "../errors.js";
 import { type Area, borrow, giveBack, libbpf } from "../ffi/native.js";
-import { about } from "./hash.js";
+import { about, RawMap } from "./hash.js";
 import { BpfMap, expectSizes, type MapHandle } from "./map.js";
 import { MappedMemory } from "./mapping.js";
 import { BPF_F_MMAPABLE } from "./types.js";
@@ -85,6 +85,11 @@ export class ArrayMap<V> extends BpfMap {
 
   [Symbol.iterator](): IterableIterator<[number, V]> {
     return this.entries();
+  }
+
+  /** The same map, by the same descriptor, with keys and values as bytes. */
+  get raw(): RawMap {
+    return this.as(RawMap);
   }
 
   protected override release(): void {

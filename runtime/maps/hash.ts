@@ -164,6 +164,11 @@ export class HashMap<K, V> extends BpfMap {
     return this.entries();
   }
 
+  /** The same map, by the same descriptor, with keys and values as bytes. */
+  get raw(): RawMap {
+    return this.as(RawMap);
+  }
+
   protected override release(): void {
     super.release();
     this.#memory.release(this.where);
@@ -246,8 +251,6 @@ export class RawMap extends HashMap<Uint8Array, Uint8Array> {
     super(handle, bytes(handle.keySize), bytes(valueBytes(handle)));
   }
 }
-
-BpfMap.openRaw = (handle) => new RawMap(handle);
 
 /** Says which map and which of key and value an encoding error is about. */
 export function about(where: string, part: string, error: unknown): unknown {

@@ -1,7 +1,6 @@
 import { rmSync } from "node:fs";
 import { BpfError, closedError } from "../errors.js";
 import { check, libbpf, libc } from "../ffi/native.js";
-import type { RawMap } from "./hash.js";
 import { MapType, mapTypeName } from "./types.js";
 
 /** What a map object is made of: the numbers of a map that exists in the kernel. */
@@ -44,10 +43,7 @@ export abstract class BpfMap {
   /** -1 once closed: the kernel then refuses every operation, and no check is needed before one. */
   protected descriptor: number;
   #pinned: string[] = [];
-  #raw: RawMap | undefined;
-
-  /** Makes a {@link RawMap}, which extends this class and so cannot be imported here. */
-  static openRaw: (handle: MapHandle) => RawMap;
+  #raw: BpfMap | undefined;
 
   constructor(handle: MapHandle) {
     this.name = handle.name;
@@ -108,10 +104,10 @@ export abstract class BpfMap {
     this.check("bpf_map_freeze", libbpf.bpf_map_freeze(this.descriptor));
   }
 
-  /** The same map, by the same descriptor, with keys and values as bytes. */
-  get raw(): RawMap {
-    this.#raw ??= BpfMap.openRaw({ ...this, fd: this.fd });
-    return this.#raw;
+  /** The same map, by the same descriptor, as another class. */
+  protected as<M extends BpfMap>(MapClass: new (handle: MapHandle) => M): M {
+    this.#raw ??= new MapClass({ ...this, fd: this.fd });
+    return this.#raw as M;
   }
 
   /** Lets go of all that the map holds. The descriptor itself is closed by its owner. */

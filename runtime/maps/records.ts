@@ -2,6 +2,7 @@ import type { Memory } from "../codec/memory.js";
 import type { Codec, View } from "../codec/types.js";
 import { moveView } from "../codec/view.js";
 import { BpfError, closedError, stateError } from "../errors.js";
+import { RawMap } from "./hash.js";
 import { BpfMap, type MapHandle } from "./map.js";
 import { Readiness } from "./readiness.js";
 
@@ -105,6 +106,11 @@ export abstract class RecordMap<T> extends BpfMap {
         handler(view as View<T>, this.recordSize);
       } else handler(codec.view(memory, this.recordAt), this.recordSize);
     });
+  }
+
+  /** The same map, by the same descriptor, with keys and values as bytes. */
+  get raw(): RawMap {
+    return this.as(RawMap);
   }
 
   protected override release(): void {

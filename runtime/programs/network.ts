@@ -1,6 +1,6 @@
 import { BpfError } from "../errors.js";
 import { libbpf, libc } from "../ffi/native.js";
-import type { Link } from "../link.js";
+import type { Link } from "./link.js";
 import { BaseProgram } from "./program.js";
 
 /** A network interface, by name or number. */

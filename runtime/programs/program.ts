@@ -1,6 +1,6 @@
 import { closedError, stateError } from "../errors.js";
 import { check, errno, libbpf, listening, systemError } from "../ffi/native.js";
-import { Link } from "../link.js";
+import { Link } from "./link.js";
 
 /** What a program refers to of its object. */
 export interface ProgramOwner {

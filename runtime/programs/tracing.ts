@@ -1,5 +1,5 @@
 import { libbpf, opts } from "../ffi/native.js";
-import type { Link } from "../link.js";
+import type { Link } from "./link.js";
 import { type AttachArguments, BaseProgram, type CookieOptions, type Target } from "./program.js";
 
 /** A tracepoint of the kernel, as `/sys/kernel/tracing/events/CATEGORY/NAME` lists them. */

@@ -1,6 +1,5 @@
-import { closedError } from "./errors.js";
-import { check, libbpf } from "./ffi/native.js";
-import type { BaseProgram } from "./programs/program.js";
+import { closedError } from "../errors.js";
+import { check, libbpf } from "../ffi/native.js";
 
 /** What the kernel says of a link: the start of `struct bpf_link_info`. */
 export interface LinkInfo {
@@ -69,10 +68,9 @@ export class Link {
     check(this.#where, "bpf_link__unpin", libbpf.bpf_link__unpin(this.#use()));
   }
 
-  /** Puts another program of the same kind in place of this one, with no gap (`bpf_link__update_program`). */
-  update(program: BaseProgram): void {
-    const result = libbpf.bpf_link__update_program(this.#use(), program.pointer);
-    check(this.#where, "bpf_link__update_program", result);
+  /** Puts another program of the same kind in place of this one, with no gap (`bpf_link_update`). */
+  update(program: { readonly fd: number }): void {
+    check(this.#where, "bpf_link_update", libbpf.bpf_link_update(this.fd, program.fd, 0));
   }
 
   /** Asks the kernel what it knows of the link (`bpf_obj_get_info_by_fd`). */

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { u8Array } from "./codec/codec.js";
-import type { Codec } from "./codec/types.js";
-import { ArrayMap } from "./maps/array.js";
-import { HashMap, RawMap } from "./maps/hash.js";
-import { RingBuf } from "./maps/ringbuf.js";
-import type { BaseProgram, ProgramOwner } from "./programs/program.js";
-import type { MapSpec, ObjectSource, ProgramSpec } from "./skeleton.js";
+import { u8Array } from "../codec/codec.js";
+import type { Codec } from "../codec/types.js";
+import { ArrayMap } from "../maps/array.js";
+import { HashMap, RawMap } from "../maps/hash.js";
+import { RingBuf } from "../maps/ringbuf.js";
+import type { BaseProgram, ProgramOwner } from "../programs/program.js";
+import type { MapSpec, ObjectSource, ProgramSpec } from "./spec.js";
 
 /** The object, embedded as base64. */
 export function inline(base64: string): ObjectSource {

@@ -1,5 +1,5 @@
-import { BpfError, errnoName, type SourceLine } from "./errors.js";
-import { systemError } from "./ffi/native.js";
+import { BpfError, errnoName, type SourceLine } from "../errors.js";
+import { systemError } from "../ffi/native.js";
 
 /**
  * What went wrong while an object was opened or loaded, from what libbpf printed meanwhile: the program that

@@ -1,5 +1,5 @@
-import type { Memory } from "./codec/memory.js";
-import { AT, defineFields, type FieldCodec, type FieldTable, MEMORY } from "./codec/view.js";
+import type { Memory } from "../codec/memory.js";
+import { AT, defineFields, type FieldCodec, type FieldTable, MEMORY } from "../codec/view.js";
 
 /** What generated code says of a data section: `.bss` and the variables in it. */
 export interface SectionSpec<T> {

@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { hostLittleEndian, Memory } from "./codec/memory.js";
-import { BpfError, closedError, stateError } from "./errors.js";
-import { borrow, check, giveBack, libbpf, listening, opts, systemError, viewNative } from "./ffi/native.js";
-import type { Link } from "./link.js";
+import { hostLittleEndian, Memory } from "../codec/memory.js";
+import { BpfError, closedError, stateError } from "../errors.js";
+import { borrow, check, giveBack, libbpf, listening, opts, systemError, viewNative } from "../ffi/native.js";
+import { RawMap } from "../maps/hash.js";
+import { BpfMap, type MapHandle } from "../maps/map.js";
+import { MappedMemory } from "../maps/mapping.js";
+import { BPF_F_MMAPABLE, MapType } from "../maps/types.js";
+import type { Link } from "../programs/link.js";
+import { Program, type ProgramOwner } from "../programs/program.js";
 import { loadError } from "./load-error.js";
-import { RawMap } from "./maps/hash.js";
-import { BpfMap, type MapHandle } from "./maps/map.js";
-import { MappedMemory } from "./maps/mapping.js";
-import { BPF_F_MMAPABLE, MapType } from "./maps/types.js";
-import { Program, type ProgramOwner } from "./programs/program.js";
 import { isFrozen, type SectionSpec, sectionVariables } from "./section.js";
 
 /** How an object is opened. */

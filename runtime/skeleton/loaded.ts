@@ -1,0 +1,91 @@
+import { libbpf } from "../ffi/native.js";
+import type { BpfMap } from "../maps/map.js";
+import type { BpfObject, OpenSection } from "../object/object.js";
+import type { SectionSpec } from "../object/section.js";
+import type { Link } from "../programs/link.js";
+import type { BaseProgram } from "../programs/program.js";
+import { defineLazily, lazily } from "./lazy.js";
+import type { AnySpec, MapSpec, ProgramSpec } from "./spec.js";
+
+/** A skeleton in the kernel: what {@link Loaded} describes to the compiler. */
+export class LoadedSkeleton {
+  readonly #spec: AnySpec;
+  readonly #object: BpfObject;
+  readonly #sections: OpenSection[] = [];
+  #end: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+  readonly maps: object;
+  readonly programs: object;
+  readonly links: Record<string, Link> = Object.create(null);
+
+  constructor(spec: AnySpec, object: BpfObject) {
+    this.#spec = spec;
+    this.#object = object;
+    const maps = spec.maps as Record<string, MapSpec<BpfMap>>;
+    const programs = spec.programs as Record<string, ProgramSpec<BaseProgram>>;
+    const globals = spec.globals as Record<string, SectionSpec<unknown>>;
+    this.maps = lazily(Object.keys(maps), (name) => object.own(maps[name]!.create(object.mapHandle(name))));
+    this.programs = lazily(Object.keys(programs), (name) =>
+      programs[name]!.create(object.programPointer(name), object),
+    );
+    defineLazily(this, Object.keys(globals), (name) => {
+      const section = object.loadedSection(globals[name]!);
+      this.#sections.push(section);
+      return section.variables;
+    });
+  }
+
+  attach(): void {
+    const made: string[] = [];
+    try {
+      for (const [name, { auto }] of Object.entries(
+        this.#spec.programs as Record<string, ProgramSpec<BaseProgram>>,
+      )) {
+        const pointer = this.#object.programPointer(name);
+        if (!auto || name in this.links) continue;
+        if (!libbpf.bpf_program__autoload(pointer) || !libbpf.bpf_program__autoattach(pointer)) continue;
+        this.links[name] = (this.programs as Record<string, { attach(): Link }>)[name]!.attach();
+        made.push(name);
+      }
+    } catch (error) {
+      for (const name of made.reverse()) this.#unlink(name);
+      throw error;
+    }
+  }
+
+  detach(): void {
+    for (const name of Object.keys(this.links)) delete this.links[name];
+    this.#object.detach();
+  }
+
+  close(): void {
+    if (this.#object.state === "closed") return;
+    for (const name of Object.keys(this.links)) delete this.links[name];
+    this.#object.detach();
+    for (const section of this.#sections.splice(0)) section.close();
+    this.#object.close();
+    this.#end?.();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  get closed(): Promise<void> {
+    if (this.#object.state === "closed") return Promise.resolve();
+    this.#closed ??= new Promise((resolve) => {
+      // A pending promise does not keep Node running; a timer does.
+      const alive = setInterval(() => undefined, 0x7fff_ffff);
+      this.#end = () => {
+        clearInterval(alive);
+        resolve();
+      };
+    });
+    return this.#closed;
+  }
+
+  #unlink(name: string): void {
+    this.links[name]?.destroy();
+    delete this.links[name];
+  }
+}

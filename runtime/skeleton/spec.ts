@@ -1,0 +1,42 @@
+import type { MapHandle } from "../maps/map.js";
+import type { SectionSpec } from "../object/section.js";
+import type { ProgramOwner } from "../programs/program.js";
+
+/** What generated code may say: a skeleton of another version does not compile, and is refused by {@link skeleton}. */
+export const ABI = 1;
+
+/** The three parts of every skeleton, each an object type from C names to classes. */
+export interface Shape {
+  readonly programs: object;
+  readonly maps: object;
+  readonly globals: object;
+}
+
+/** How generated code says what a program is. */
+export interface ProgramSpec<P> {
+  /** Whether {@link Loaded.attach} attaches it. */
+  readonly auto: boolean;
+  create(pointer: number, owner: ProgramOwner): P;
+}
+
+/** How generated code says what a map is. */
+export interface MapSpec<M> {
+  create(handle: MapHandle): M;
+}
+
+/** Where the object comes from: bytes, embedded or read when needed; undefined when `open` is to be given it. */
+export type ObjectSource = () => Uint8Array | undefined;
+
+/** What generated code says of a skeleton. */
+export interface SkeletonSpec<S extends Shape> {
+  readonly abi: typeof ABI;
+  /** The object's C name. */
+  readonly name: string;
+  readonly object: ObjectSource;
+  readonly programs: { readonly [P in keyof S["programs"]]: ProgramSpec<S["programs"][P]> };
+  readonly maps: { readonly [M in keyof S["maps"]]: MapSpec<S["maps"][M]> };
+  readonly globals: { readonly [G in keyof S["globals"]]: SectionSpec<S["globals"][G]> };
+}
+
+/** A skeleton's spec where its shape does not matter. */
+export type AnySpec = SkeletonSpec<Shape>;
