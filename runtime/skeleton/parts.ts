@@ -43,9 +43,11 @@ export function arrayMap<V>(value: Codec<V>): MapSpec<ArrayMap<V>> {
   return { create: (handle) => new ArrayMap(handle, value) };
 }
 
-/** A ring buffer of records; of bytes, each record whole, when their type is not known. */
+/** A ring buffer of bytes, each record whole: their type is not known. */
 export function ringBuf(): MapSpec<RingBuf<Uint8Array>>;
+/** A ring buffer of records. */
 export function ringBuf<T>(record: Codec<T>): MapSpec<RingBuf<T>>;
+/** A ring buffer. */
 export function ringBuf<T>(record?: Codec<T>): MapSpec<RingBuf<T>> | MapSpec<RingBuf<Uint8Array>> {
   return record
     ? { create: (handle) => new RingBuf(handle, record) }
