@@ -22,7 +22,8 @@ Options:
   --embed inline|url|none   put the object into the skeleton (the default), look for it beside the skeleton
                             when it is opened, or have it given to open()
   --runtime SPECIFIER       where the skeleton imports the runtime from; default bpf-tsgen-runtime/codegen
-  --event MAP=TYPE          the C type of the records of a ring buffer; repeatable
+  --event MAP=TYPE          the C type of the records of a ring or perf buffer; repeatable: a record's size tells
+                            several of a map apart, and for equal sizes MAP=TYPE@FIELD=VALUE does
   --type NAME               declare this C type too; repeatable
   --char-arrays text|bytes  char arrays as strings (the default) or as Uint8Array
   --help                    this text
@@ -61,7 +62,7 @@ function parse(args: readonly string[]): Command | "help" | "version" {
       name: values.name,
       embed: oneOf("--embed", values.embed, ["inline", "url", "none"]),
       runtime: values.runtime,
-      events: Object.fromEntries((values.event ?? []).map(parseEvent)),
+      events: parseEvents(values.event ?? []),
       types: values.type,
       charArrays: oneOf("--char-arrays", values["char-arrays"], ["text", "bytes"]),
     },
@@ -124,11 +125,16 @@ function oneOf<T extends string>(
   throw new Failure(2, `${option} ${JSON.stringify(value)} — use ${allowed.join(" or ")}`);
 }
 
-function parseEvent(text: string): [map: string, type: string] {
-  const at = text.indexOf("=");
-  if (at < 1 || at === text.length - 1)
-    throw new Failure(2, `--event ${JSON.stringify(text)} — use MAP=TYPE`);
-  return [text.slice(0, at), text.slice(at + 1)];
+function parseEvents(texts: readonly string[]): Record<string, string[]> {
+  const events = new Map<string, string[]>();
+  for (const text of texts) {
+    const at = text.indexOf("=");
+    if (at < 1 || at === text.length - 1)
+      throw new Failure(2, `--event ${JSON.stringify(text)} — use MAP=TYPE, or MAP=TYPE@FIELD=VALUE`);
+    const map = text.slice(0, at);
+    events.set(map, [...(events.get(map) ?? []), text.slice(at + 1)]);
+  }
+  return Object.fromEntries(events);
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -35,17 +35,25 @@ export {
   u64Array,
   u128,
 } from "./codec/codec.js";
+export { type Events, events } from "./codec/events.js";
 export { type StructSpec, struct, type UnionPart, type UnionSpec, union } from "./codec/struct.js";
 export type { ArrayView, Codec, Input, Union, Unions, View } from "./codec/types.js";
 export { copy, toJson } from "./codec/view.js";
 export { ArrayMap } from "./maps/array.js";
 export { HashMap, RawMap } from "./maps/hash.js";
+export { LpmTrie } from "./maps/lpm.js";
+export { ArrayOfMaps, HashOfMaps } from "./maps/nested.js";
+export { PerCpuArrayMap, PerCpuHashMap } from "./maps/percpu.js";
+export { PerfEventArray } from "./maps/perf.js";
+export { BloomFilter, Queue, Stack } from "./maps/queue.js";
 export { RingBuf } from "./maps/ringbuf.js";
+export { FdArray, ProgArray, RedirectMap, SockMap, StackTraceMap, StorageMap } from "./maps/special.js";
+export { UserRingBuf } from "./maps/user-ringbuf.js";
 export { section } from "./object/section.js";
 export { Xdp } from "./programs/network.js";
 export { Program } from "./programs/program.js";
 export { RawTracepoint, Tracepoint, Uprobe } from "./programs/tracing.js";
-export { arrayMap, file, hashMap, inline, none, program, rawMap, ringBuf } from "./skeleton/parts.js";
+export { file, inline, map, none, program } from "./skeleton/parts.js";
 export {
   type Loaded,
   type Opened,

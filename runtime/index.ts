@@ -10,10 +10,25 @@ export { copy, toJson } from "./codec/view.js";
 export { BpfError, type BpfErrorDetails, type SourceLine } from "./errors.js";
 export { ArrayMap } from "./maps/array.js";
 export { HashMap, RawMap, type SetOptions } from "./maps/hash.js";
+export { Cidr, cidr, LpmTrie } from "./maps/lpm.js";
 export { BpfMap, type MapInfo, possibleCpus } from "./maps/map.js";
+export { ArrayOfMaps, HashOfMaps, type Owned } from "./maps/nested.js";
+export { PerCpuArrayMap, PerCpuHashMap } from "./maps/percpu.js";
+export { PerfEventArray } from "./maps/perf.js";
+export { BloomFilter, Queue, Stack } from "./maps/queue.js";
 export type { RecordOptions } from "./maps/records.js";
 export { RingBuf } from "./maps/ringbuf.js";
+export {
+  FdArray,
+  type HasFd,
+  ProgArray,
+  RedirectMap,
+  SockMap,
+  StackTraceMap,
+  StorageMap,
+} from "./maps/special.js";
 export { MapType, mapTypeName } from "./maps/types.js";
+export { UserRingBuf } from "./maps/user-ringbuf.js";
 export { BpfObject, type OpenOptions } from "./object/object.js";
 export { Link, type LinkInfo } from "./programs/link.js";
 export { type InterfaceTarget, Xdp } from "./programs/network.js";

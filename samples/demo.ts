@@ -16,7 +16,10 @@ const SECONDS = 3;
 const step = (text: string): void => console.log(`\n▸ ${text}`);
 
 function run(script: string, ...args: string[]): void {
-  const done = spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  const done = spawnSync(process.execPath, [script, ...args], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   if (done.status !== 0) process.exit(done.status ?? 1);
 }
 
@@ -24,7 +27,12 @@ mkdirSync(folder, { recursive: true });
 
 step("Generating bootstrap.skel.ts from the BPF object samples/bootstrap/bootstrap.bpf.o");
 const skeleton = join(folder, "bootstrap.skel.ts");
-run(join(root, "node_modules/bpf-tsgen/dist/generator/cli.js"), "-o", skeleton, join(sample, "bootstrap.bpf.o"));
+run(
+  join(root, "node_modules/bpf-tsgen/dist/generator/cli.js"),
+  "-o",
+  skeleton,
+  join(sample, "bootstrap.bpf.o"),
+);
 
 step("Type-checking and compiling it with the application samples/bootstrap/bootstrap.ts");
 copyFileSync(join(sample, "bootstrap.ts"), join(folder, "bootstrap.ts"));
@@ -49,7 +57,9 @@ if (missing.length > 0) {
 }
 
 step(`Loading and attaching it; starting a few processes; watching all of them for ${SECONDS} seconds`);
-const application = spawn(process.execPath, [join(folder, "bootstrap.js")], { stdio: ["ignore", "inherit", "inherit"] });
+const application = spawn(process.execPath, [join(folder, "bootstrap.js")], {
+  stdio: ["ignore", "inherit", "inherit"],
+});
 const ended = new Promise<number>((resolve) => application.once("exit", (code) => resolve(code ?? 1)));
 // Ctrl-C reaches the application too, which detaches by itself.
 process.on("SIGINT", () => undefined);

@@ -10,46 +10,35 @@ function programType(program: ProgramModel): string {
 }
 
 function programValue(program: ProgramModel): string {
-  const of = program.target === "arguments" ? `${rt("program")}<${programType(program)}>` : rt("program");
-  return `${of}(${rt(program.class)}, ${program.auto})`;
+  return `${rt("program")}(${programType(program)}, ${program.auto})`;
 }
 
 /** The class of a map: `bpf.HashMap<number, Event>`. */
 function mapType(map: MapModel): string {
-  switch (map.class) {
-    case "HashMap":
-      return `${rt("HashMap")}<${tsType(map.key)}, ${tsType(map.value)}>`;
-    case "ArrayMap":
-      return `${rt("ArrayMap")}<${tsType(map.value)}>`;
-    case "RingBuf":
-      return `${rt("RingBuf")}<${map.record ? tsType(map.record) : "Uint8Array"}>`;
-    case "RawMap":
-      return rt("RawMap");
-  }
+  const parameters = [...map.types.map(tsType), ...(map.inner ? [mapType(map.inner)] : [])];
+  return rt(map.class) + (parameters.length > 0 ? `<${parameters.join(", ")}>` : "");
 }
 
+/** `bpf.map(bpf.HashMap<number, Event>, bpf.u32, Event)` */
 function mapValue(map: MapModel): string {
-  switch (map.class) {
-    case "HashMap":
-      return `${rt("hashMap")}<${tsType(map.key)}, ${tsType(map.value)}>(${codec(map.key)}, ${codec(map.value)})`;
-    case "ArrayMap":
-      return `${rt("arrayMap")}<${tsType(map.value)}>(${codec(map.value)})`;
-    case "RingBuf":
-      return map.record
-        ? `${rt("ringBuf")}<${tsType(map.record)}>(${codec(map.record)})`
-        : `${rt("ringBuf")}()`;
-    case "RawMap":
-      return `${rt("rawMap")}()`;
-  }
+  const parts = [mapType(map), ...map.types.map(codec), ...(map.inner ? [mapValue(map.inner)] : [])];
+  return `${rt("map")}(${parts.join(", ")})`;
 }
 
 /** `BPF_MAP_TYPE_HASH`, `__u32` to `struct event`, 8192 entries. */
 function mapDoc({ class: kind, type, c, maxEntries }: MapModel): string {
-  const unit = kind === "RingBuf" ? "bytes" : maxEntries === 1 ? "entry" : "entries";
+  const unit = /RingBuf$/.test(kind) ? "bytes" : maxEntries === 1 ? "entry" : "entries";
   const entries = maxEntries === 0 ? "" : `, ${maxEntries} ${unit}`;
-  if (c.value === undefined) return `\`${doc(type)}\`${entries}.`;
-  const value = `\`${doc(c.value)}\``;
-  return `\`${doc(type)}\`${c.key === undefined ? ` of ${value}` : `, \`${doc(c.key)}\` to ${value}`}${entries}.`;
+  const { key: k, value } = c;
+  const what =
+    value === undefined
+      ? k === undefined
+        ? ""
+        : `, by \`${doc(k)}\``
+      : k === undefined
+        ? ` of \`${doc(value)}\``
+        : `, \`${doc(k)}\` to \`${doc(value)}\``;
+  return `\`${doc(type)}\`${what}${entries}.`;
 }
 
 /** A variable: a plain property, or a live view with a setter that takes a whole value. */

@@ -2,14 +2,14 @@ import { CodeBlockWriter, printStructure, type Structures } from "ts-morph";
 
 /** The three doors through which a name from the object gets into the text: {@link doc}, {@link key}, {@link str}. */
 
-/** A doc comment's text: nothing in it can close the comment, or break its lines. */
+/** A doc comment's text: nothing in it can close the comment. */
 export function doc(text: string): string {
-  return text.replace(/\*\//g, "*\u200b/").replace(/[\p{Cc}\u2028\u2029]/gu, "\ufffd");
+  return comment(text.replace(/\*\//g, "*\\/"));
 }
 
-/** A line comment's text. */
+/** A line comment's text: nothing in it can break the line, or change the order in which it is shown. */
 export function comment(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, "\ufffd");
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\ufffd");
 }
 
 /** A name as a member: bare where it is an identifier, `["__proto__"]` where it must be computed, else quoted. */

@@ -1,6 +1,5 @@
-import { StructureKind } from "ts-morph";
 import type { Member, TypeModel, UnionPart } from "../generator/model/model.js";
-import { braces, type CodeBlockWriter, doc, key, print, str, write } from "./print.js";
+import { braces, type CodeBlockWriter, doc, key, str, write } from "./print.js";
 import { rt } from "./runtime.js";
 import { codec, encode, isFlexible, ownCodec, read, tsType } from "./value.js";
 
@@ -26,23 +25,27 @@ export function memberDoc({ c, at, type }: Member): string {
   return `\`${doc(c)}\` at ${at}${how}.`;
 }
 
-function properties(members: readonly Member[]): { name: string; type: string; docs: string[] }[] {
-  return members.map((member) => ({
-    name: key(member.name),
-    type: tsType(member.type),
-    docs: [memberDoc(member)],
-  }));
+/** `{ a: number; b: bigint }`, each member with its doc comment. */
+function typeLiteral(writer: CodeBlockWriter, members: readonly Member[]): void {
+  braces(writer, members, (member) =>
+    writer.writeLine(`/** ${memberDoc(member)} */`).writeLine(`${key(member.name)}: ${tsType(member.type)};`),
+  );
 }
 
-/** `{ a: number; b: bigint }`, for the members of a union. */
-function inlineType(members: readonly Member[]): string {
-  return write((writer) =>
-    braces(writer, members, (member) =>
-      writer
-        .writeLine(`/** ${memberDoc(member)} */`)
-        .writeLine(`${key(member.name)}: ${tsType(member.type)};`),
-    ),
-  );
+/** `extends bpf.Unions<[{ a: number; b: bigint }]>`, one element for each anonymous union. */
+function extendsUnions(writer: CodeBlockWriter, unions: readonly UnionPart[]): void {
+  writer.newLine().indent(() => {
+    writer.writeLine(`extends ${rt("Unions")}<`).indent(() => {
+      writer.writeLine("[").indent(() => {
+        for (const { members } of unions) {
+          typeLiteral(writer, members);
+          writer.write(",").newLine();
+        }
+      });
+      writer.writeLine("]");
+    });
+  });
+  writer.write("  > ");
 }
 
 /**
@@ -57,22 +60,15 @@ function inlineType(members: readonly Member[]): string {
  */
 export function renderStruct(model: StructModel, unique: (name: string) => string): string {
   const { name, c, size, members, unions } = model;
-  const docs = `\`${doc(c)}\`, ${size} bytes.`;
   const own = new Map(
     members.filter(({ type }) => ownCodec(type)).map((m) => [m.name, unique(`${name}_${m.name}`)]),
   );
   const codecOf = (member: Member): string => own.get(member.name) ?? codec(member.type);
-  const base =
-    unions.length === 0
-      ? []
-      : [`${rt("Unions")}<[${unions.map(({ members: m }) => inlineType(m)).join(", ")}]>`];
-  const declaration = print({
-    kind: StructureKind.Interface,
-    name,
-    isExported: true,
-    docs: [docs],
-    extends: base,
-    properties: properties(members),
+  const declaration = write((writer) => {
+    writer.writeLine(`/** \`${doc(c)}\`, ${size} bytes. */`).write(`export interface ${name}`);
+    if (unions.length > 0) extendsUnions(writer, unions);
+    else writer.write(" ");
+    typeLiteral(writer, members);
   });
   const codecs = members
     .filter((member) => own.has(member.name))
@@ -108,15 +104,17 @@ export function renderStruct(model: StructModel, unique: (name: string) => strin
 }
 
 function renderUnionParts(writer: CodeBlockWriter, unions: readonly UnionPart[]): void {
-  writer.write("unions: [");
-  for (const [i, { at, size, members }] of unions.entries()) {
-    writer.conditionalWrite(i > 0, ", ").inlineBlock(() => {
-      writer.writeLine(`at: ${at},`).writeLine(`size: ${size},`).write("fields: ");
-      fields(writer, members, (member) => codec(member.type));
+  writer.writeLine("unions: [").indent(() => {
+    for (const { at, size, members } of unions) {
+      writer.inlineBlock(() => {
+        writer.writeLine(`at: ${at},`).writeLine(`size: ${size},`).write("fields: ");
+        fields(writer, members, (member) => codec(member.type));
+        writer.write(",").newLine();
+      });
       writer.write(",").newLine();
-    });
-  }
-  writer.write("],").newLine();
+    }
+  });
+  writer.writeLine("],");
 }
 
 /**
@@ -131,7 +129,9 @@ function renderUnionParts(writer: CodeBlockWriter, unions: readonly UnionPart[])
 export function renderUnion({ name, c, size, members }: UnionModel): string {
   return write((writer) => {
     writer.writeLine(`/** \`${doc(c)}\`, ${size} bytes. */`);
-    writer.write(`export type ${name} = ${rt("Union")}<${inlineType(members)}>;`).newLine();
+    writer.write(`export type ${name} = ${rt("Union")}<`);
+    typeLiteral(writer, members);
+    writer.write(">;").newLine();
     writer
       .write(`export const ${name}: ${rt("Codec")}<${name}> = ${rt("union")}<${name}>(`)
       .inlineBlock(() => {

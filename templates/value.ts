@@ -1,5 +1,5 @@
 import type { Member, NumberCodec, ValueType } from "../generator/model/model.js";
-import { access } from "./print.js";
+import { access, key } from "./print.js";
 import { rt } from "./runtime.js";
 
 /** Arrays of up to so many elements are tuples. */
@@ -36,6 +36,8 @@ export function tsType(type: ValueType): string {
     }
     case "bits":
       return type.enumeration ?? type.as;
+    case "events":
+      return `${rt("Events")}<${eventTypes(type)}>`;
     case "enum":
     case "named":
       return type.name;
@@ -59,9 +61,39 @@ export function codec(type: ValueType): string {
     case "bits":
       if (type.as === "boolean") return `${rt("bitBool")}(${type.bit})`;
       return `${rt(type.as === "bigint" ? "bits64" : "bits")}(${type.bit}, ${type.width}, ${type.signed})`;
+    case "events":
+      return eventsCodec(type);
     case "named":
       return type.name;
   }
+}
+
+type EventsType = ValueType & { kind: "events" };
+
+/** `{ exec: Exec; exit: Exit }` */
+function eventTypes({ cases }: EventsType): string {
+  return `{ ${cases.map(({ name, type }) => `${key(name)}: ${tsType(type)}`).join("; ")} }`;
+}
+
+/** `bpf.events<{ exec: Exec }>({ exec: { codec: Exec, when: { at: 0, codec: bpf.u32, value: 1 } } })` */
+function eventsCodec(type: EventsType): string {
+  const cases = type.cases.map(({ name, type: of, flexible, when }) => {
+    const parts = [`codec: ${codec(of)}`, ...(flexible ? ["flexible: true"] : [])];
+    if (when)
+      parts.push(
+        `when: { at: ${when.at}, codec: ${codec(when.type)}, value: ${literal(when.type, when.value)} }`,
+      );
+    return `${key(name)}: { ${parts.join(", ")} }`;
+  });
+  return `${rt("events")}<${eventTypes(type)}>({ ${cases.join(", ")} })`;
+}
+
+/** A number as a literal of the type that it is compared with. */
+function literal(type: ValueType, value: bigint): string {
+  if (type.kind === "bool" || (type.kind === "bits" && type.as === "boolean")) return String(value !== 0n);
+  const wide =
+    type.kind === "bits" ? type.as === "bigint" : "codec" in type && /[us]64|128|ptr/.test(type.codec);
+  return wide ? `${value}n` : String(value);
 }
 
 function isTuple(type: ValueType & { kind: "array" }): boolean {
@@ -70,7 +102,7 @@ function isTuple(type: ValueType & { kind: "array" }): boolean {
 
 /** Whether a value is plain: read and written by one call of `Memory`, and replaced when assigned. */
 export function isPlain({ kind }: ValueType): boolean {
-  return kind !== "numbers" && kind !== "array" && kind !== "named";
+  return kind !== "numbers" && kind !== "array" && kind !== "named" && kind !== "events";
 }
 
 /** A flexible array member: as many elements as the record holds. */

@@ -14,8 +14,14 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
   ["runtime/codec/", ["runtime/codec/", "runtime/errors.ts", "node:os", "node:util"]],
   ["runtime/ffi/koffi.ts", ["runtime/ffi/prototypes.ts", "runtime/errors.ts", "node:module", "koffi"]],
   ["runtime/ffi/", ["runtime/ffi/", "runtime/errors.ts", "node:util"]],
-  ["runtime/maps/", ["runtime/maps/", "runtime/codec/", "runtime/ffi/native.ts", "runtime/errors.ts", "node:fs"]],
-  ["runtime/programs/", ["runtime/programs/", "runtime/codec/", "runtime/ffi/native.ts", "runtime/errors.ts"]],
+  [
+    "runtime/maps/",
+    ["runtime/maps/", "runtime/codec/", "runtime/ffi/native.ts", "runtime/errors.ts", "node:fs"],
+  ],
+  [
+    "runtime/programs/",
+    ["runtime/programs/", "runtime/codec/", "runtime/ffi/native.ts", "runtime/errors.ts"],
+  ],
   [
     "runtime/object/",
     [
@@ -49,7 +55,9 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
 
 const project = new Project({ skipAddingFilesFromTsConfig: true, compilerOptions: { allowJs: false } });
 const files = ["runtime", "generator", "templates"]
-  .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, String(file))))
+  .flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, String(file))),
+  )
   .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts") && !/\b(dist|node_modules)\b/.test(file))
   .map((file) => ({ file, source: project.addSourceFileAtPath(join(root, file)) }));
 
@@ -57,12 +65,14 @@ test("imports go the way that ARCHITECTURE.md draws", () => {
   const wrong = files.flatMap(({ file, source }) => {
     const allowed = rooms.find(([room]) => file.startsWith(room))?.[1];
     if (!allowed) return [`${file}: no room of the house`];
-    const imported = [...source.getImportDeclarations(), ...source.getExportDeclarations()].flatMap((statement) => {
-      const specifier = statement.getModuleSpecifierValue();
-      if (specifier === undefined) return [];
-      if (!specifier.startsWith(".")) return [specifier];
-      return [relative(root, join(root, dirname(file), specifier)).replace(/\.js$/, ".ts")];
-    });
+    const imported = [...source.getImportDeclarations(), ...source.getExportDeclarations()].flatMap(
+      (statement) => {
+        const specifier = statement.getModuleSpecifierValue();
+        if (specifier === undefined) return [];
+        if (!specifier.startsWith(".")) return [specifier];
+        return [relative(root, join(root, dirname(file), specifier)).replace(/\.js$/, ".ts")];
+      },
+    );
     return imported
       .filter((to) => !allowed.some((room) => to === room || (room.endsWith("/") && to.startsWith(room))))
       .map((to) => `${file} → ${to}`);

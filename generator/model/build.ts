@@ -28,8 +28,8 @@ export interface GenerateOptions {
   readonly embed?: "inline" | "url" | "none" | undefined;
   /** Where generated code imports the runtime from. Default `"bpf-tsgen-runtime/codegen"`. */
   readonly runtime?: string | undefined;
-  /** The types of the records of ring and perf buffers: map name to C type name. */
-  readonly events?: Readonly<Record<string, string>> | undefined;
+  /** The types of the records of ring and perf buffers: map name to `TYPE` or `TYPE@FIELD=VALUE`, one or several. */
+  readonly events?: Readonly<Record<string, string | readonly string[]>> | undefined;
   /** C names of further types to declare. */
   readonly types?: readonly string[] | undefined;
   /** Whether `char` arrays are text or bytes. Default `"text"`. */
@@ -76,7 +76,7 @@ function build(bytes: Uint8Array, options: GenerateOptions, version: string): Mo
     file: fileName(options.file),
     name,
     typeName,
-    runtime: options.runtime ?? DEFAULT_RUNTIME,
+    runtime: checkRuntime(options.runtime ?? DEFAULT_RUNTIME),
     object: embed(elf, options),
     types: typed.types,
     programs,
@@ -102,7 +102,7 @@ function readTypes(
     return { types: [], maps, sections: [], warnings };
   }
   const btf = parseBtf(btfSection.data);
-  const definitions = readMaps(btf, elf, symbols, new Map(Object.entries(options.events ?? {})));
+  const definitions = readMaps(btf, elf, symbols, eventsOf(options));
   const sections = readSections(btf, elf, symbols);
   const types = new Types(btf, options.charArrays ?? "text");
   for (const map of definitions) reachMap(types, map);
@@ -114,8 +114,14 @@ function readTypes(
     types: types.declarations(),
     maps: models.map(({ map }) => map),
     sections: sectionModels(btf, types, sections),
-    warnings: [...types.warnings, ...models.flatMap(({ warning }) => warning ?? [])],
+    warnings: [...types.warnings, ...models.flatMap(({ warnings }) => warnings)],
   };
+}
+
+function eventsOf({ events = {} }: GenerateOptions): Map<string, readonly string[]> {
+  return new Map(
+    Object.entries(events).map(([map, types]) => [map, typeof types === "string" ? [types] : types]),
+  );
 }
 
 function untypedMaps(elf: ElfFile, symbols: readonly ElfSymbol[]): MapModel[] {
@@ -123,7 +129,14 @@ function untypedMaps(elf: ElfFile, symbols: readonly ElfSymbol[]): MapModel[] {
   return symbols
     .filter((symbol) => symbol.section === section && symbol.type === STT_OBJECT)
     .sort((a, b) => a.value - b.value)
-    .map(({ name }) => ({ name, class: "RawMap", type: "map of unknown type", c: {}, maxEntries: 0 }));
+    .map(({ name }) => ({
+      name,
+      class: "RawMap",
+      types: [],
+      type: "map of unknown type",
+      c: {},
+      maxEntries: 0,
+    }));
 }
 
 function embed(elf: ElfFile, options: GenerateOptions): EmbeddedObject {
@@ -148,13 +161,23 @@ function checkName(name: string): string {
   );
 }
 
+function checkRuntime(specifier: string): string {
+  if (specifier !== "" && !/["'\\\p{Cc}\p{Cf}\u2028\u2029]/u.test(specifier)) return specifier;
+  throw new GenerateError(
+    `--runtime ${quote(specifier)}: is not a module's name — use the like of ${DEFAULT_RUNTIME} or ./runtime.js`,
+    "ERR_BPF_OPTION",
+  );
+}
+
 /** The options that change the text, as they are given on the command line. */
 function recordedOptions(options: GenerateOptions): string[] {
   return [
     ...(options.name === undefined ? [] : ["--name", options.name]),
     ...((options.embed ?? "inline") === "inline" ? [] : ["--embed", options.embed!]),
     ...((options.runtime ?? DEFAULT_RUNTIME) === DEFAULT_RUNTIME ? [] : ["--runtime", options.runtime!]),
-    ...Object.entries(options.events ?? {}).flatMap(([map, type]) => ["--event", `${map}=${type}`]),
+    ...[...eventsOf(options)].flatMap(([map, types]) =>
+      types.flatMap((type) => ["--event", `${map}=${type}`]),
+    ),
     ...(options.types ?? []).flatMap((type) => ["--type", type]),
     ...((options.charArrays ?? "text") === "text" ? [] : ["--char-arrays", "bytes"]),
   ];

@@ -7,7 +7,7 @@ import {
   sectionNamed,
 } from "../../runtime/btf/index.js";
 import { GenerateError } from "../errors.js";
-import type { MapModel, ValueType } from "./model.js";
+import type { EventCase, MapClass, MapModel, ValueType } from "./model.js";
 import { cType, type Types } from "./types.js";
 
 /** `BPF_MAP_TYPE_*`, by number. */
@@ -28,46 +28,47 @@ export interface MapDefinition {
   readonly value?: number;
   readonly valueSize: number;
   readonly maxEntries: number;
-  /** Of a buffer of records: what the records are. */
-  readonly event?: number;
+  /** Of a buffer of records: what the records may be. */
+  readonly events: readonly EventDefinition[];
+  /** Of a map of maps: what is in it. */
+  readonly inner?: MapDefinition;
+}
+
+/** A type of record, as `--event`, a decl tag or the map's value say it. */
+interface EventDefinition {
+  /** The C name that tells it from the map's other types. */
+  readonly name: string;
+  readonly type: number;
+  /** `FIELD=VALUE` of `--event MAP=TYPE@FIELD=VALUE`. */
+  readonly when?: { readonly field: string; readonly value: bigint };
 }
 
 const recordTypes: ReadonlySet<string> = new Set(["RINGBUF", "PERF_EVENT_ARRAY", "USER_RINGBUF"]);
 
 /**
  * The maps of `.maps`, in the order of the section.
- * @param events what `--event` says of maps: map name to type name.
+ * @param events what `--event` says of maps: map name to types, each `TYPE` or `TYPE@FIELD=VALUE`.
  */
 export function readMaps(
   btf: Btf,
   elf: ElfFile,
   symbols: readonly ElfSymbol[],
-  events: ReadonlyMap<string, string>,
+  events: ReadonlyMap<string, readonly string[]>,
 ): MapDefinition[] {
   const section = btf.named("datasec", ".maps");
   const index = sectionNamed(elf, ".maps")?.index;
-  if (!section || index === undefined) return [];
-  const offsets = new Map(
-    symbols.filter((symbol) => symbol.section === index).map(({ name, value }) => [name, value]),
-  );
-  const variables = section.vars.map(({ type }) => {
-    const variable = btf.type(type);
-    if (variable.kind !== "var") throw new GenerateError(`.BTF: .maps: type ${type} is not a variable`);
-    return { variable, at: offsets.get(variable.name) ?? 0 };
-  });
-  variables.sort((a, b) => a.at - b.at);
+  const variables = section && index !== undefined ? sectionVariables(btf, section, symbols, index) : [];
   const tags = eventTags(btf);
-  const maps = variables.map(({ variable }) => {
-    const map = readMap(btf, variable);
-    const event = events.get(variable.name) ?? tags.get(variable.id);
-    if (event === undefined)
-      return recordTypes.has(map.type) && map.value ? { ...map, event: map.value } : map;
+  const maps = variables.map((variable) => {
+    const map = readMap(btf, `map ${quote(variable.name)}`, variable.name, variable.to);
+    const said = events.get(variable.name) ?? tags.get(variable.id);
+    if (said === undefined) return map;
     if (!recordTypes.has(map.type))
       throw new GenerateError(
         `map ${quote(map.name)}: has no events — it is a ${map.type}`,
         "ERR_BPF_OPTION",
       );
-    return { ...map, event: typeNamed(btf, event) };
+    return { ...map, events: said.map((event) => readEvent(btf, event)) };
   });
   for (const name of events.keys())
     if (!maps.some((map) => map.name === name))
@@ -78,12 +79,44 @@ export function readMaps(
   return maps;
 }
 
-/** `__attribute__((btf_decl_tag("event:TYPE")))` on a map: the map's id to TYPE. */
-function eventTags(btf: Btf): Map<number, string> {
-  const tags = new Map<number, string>();
-  for (const type of btf.types)
-    if (type.kind === "decl_tag" && type.component === -1 && type.name.startsWith("event:"))
-      tags.set(type.to, type.name.slice("event:".length));
+function sectionVariables(
+  btf: Btf,
+  section: BtfOfKind<"datasec">,
+  symbols: readonly ElfSymbol[],
+  index: number,
+): BtfOfKind<"var">[] {
+  const offsets = new Map(
+    symbols.filter((symbol) => symbol.section === index).map(({ name, value }) => [name, value]),
+  );
+  const variables = section.vars.map(({ type }) => {
+    const variable = btf.type(type);
+    if (variable.kind !== "var") throw new GenerateError(`.BTF: .maps: type ${type} is not a variable`);
+    return { variable, at: offsets.get(variable.name) ?? 0 };
+  });
+  return variables.sort((a, b) => a.at - b.at).map(({ variable }) => variable);
+}
+
+/** `TYPE`, or `TYPE@FIELD=VALUE`. */
+function readEvent(btf: Btf, text: string): EventDefinition {
+  const [, name, field, value] = /^([^@]*)(?:@([^=]+)=(.*))?$/s.exec(text) ?? [];
+  const type = typeNamed(btf, name ?? "");
+  if (field === undefined) return { name: typeName(btf, type), type };
+  if (!/^-?(0x[\da-f]+|\d+)$/i.test(value!))
+    throw new GenerateError(
+      `--event ${quote(text)}: ${quote(value!)} is not a number — use TYPE@FIELD=NUMBER`,
+      "ERR_BPF_OPTION",
+    );
+  const number = value!.startsWith("-") ? -BigInt(value!.slice(1)) : BigInt(value!);
+  return { name: typeName(btf, type), type, when: { field, value: number } };
+}
+
+/** `__attribute__((btf_decl_tag("event:TYPE")))` on a map, once or more: the map's id to TYPEs. */
+function eventTags(btf: Btf): Map<number, string[]> {
+  const tags = new Map<number, string[]>();
+  for (const type of btf.types) {
+    if (type.kind !== "decl_tag" || type.component !== -1 || !type.name.startsWith("event:")) continue;
+    tags.set(type.to, [...(tags.get(type.to) ?? []), type.name.slice("event:".length)]);
+  }
   return tags;
 }
 
@@ -101,7 +134,7 @@ export function typeNamed(btf: Btf, name: string): number {
         ? ([keyword] as const)
         : (["struct", "union", "enum", "enum64", "typedef", "int", "float"] as const);
   for (const kind of kinds) {
-    const found = btf.named(kind, bare ?? "");
+    const found = bare ? btf.named(kind, bare) : undefined;
     if (found) return found.id;
   }
   throw new GenerateError(
@@ -111,26 +144,63 @@ export function typeNamed(btf: Btf, name: string): number {
   );
 }
 
-function readMap(btf: Btf, variable: BtfOfKind<"var">): MapDefinition {
-  const where = `map ${quote(variable.name)}`;
-  const definition = btf.strip(variable.to);
+/** Reads a definition made with `__uint`, `__type`, `__array` and `__ulong`, as libbpf does. */
+function readMap(btf: Btf, where: string, mapName: string, id: number): MapDefinition {
+  const definition = btf.strip(id);
   if (definition.kind !== "struct")
     throw new GenerateError(`${where}: is not a BTF map definition — define it with __uint and __type`);
-  const numbers: Record<string, number> = {};
-  const types: { key?: number; value?: number } = {};
+  const numbers: Record<string, number> = Object.create(null);
+  const types: { key?: number; value?: number; values?: number } = {};
   for (const { name, type } of definition.members) {
     if (name === "key" || name === "value") types[name] = pointee(btf, type, where, name);
-    else if (name !== "values") numbers[name] = attribute(btf, type, where, name);
+    else if (name === "values") types.values = type;
+    else numbers[name] = attribute(btf, type, where, name);
   }
+  const { key, value } = types;
   const type = mapTypes[numbers.type ?? 0] ?? String(numbers.type);
+  const isRecords = recordTypes.has(type);
+  const inner = type.endsWith("_OF_MAPS") ? readInner(btf, where, mapName, types.values) : undefined;
   return {
-    name: variable.name,
+    name: mapName,
     type,
-    ...types,
-    keySize: numbers.key_size ?? (types.key === undefined ? 0 : btf.size(types.key)),
-    valueSize: numbers.value_size ?? (types.value === undefined ? 0 : btf.size(types.value)),
+    ...(key !== undefined && { key }),
+    ...(value !== undefined && { value }),
+    ...(inner && { inner }),
+    keySize: numbers.key_size ?? (key === undefined ? 0 : sizeOf(btf, key, where, "key")),
+    valueSize:
+      numbers.value_size ?? (value === undefined || isRecords ? 0 : sizeOf(btf, value, where, "value")),
     maxEntries: numbers.max_entries ?? 0,
+    events: isRecords && value !== undefined ? [{ name: typeName(btf, value), type: value }] : [],
   };
+}
+
+/** `__array(values, struct { … })` is a flexible array of pointers to a map definition. */
+function readInner(btf: Btf, where: string, name: string, values: number | undefined): MapDefinition {
+  const array = values === undefined ? undefined : btf.strip(values);
+  const element = array?.kind === "array" ? btf.strip(array.element) : undefined;
+  if (element?.kind !== "ptr")
+    throw new GenerateError(
+      `${where}: does not say what is in it — define it with __array(values, struct { ... })`,
+    );
+  const inner = readMap(btf, `${where}: values`, `${name}_inner`, element.to);
+  if (inner.inner)
+    throw new GenerateError(`${where}: values: are maps of maps themselves — libbpf allows one level`);
+  return inner;
+}
+
+/** A struct that is only declared has no size: libbpf refuses the object, and so say we. */
+function sizeOf(btf: Btf, id: number, where: string, what: string): number {
+  const type = btf.strip(id);
+  if (type.kind !== "fwd") return btf.size(id);
+  throw new GenerateError(
+    `${where}: ${what}: the compiler left ${cType(btf, id)} out of BTF — ` +
+      `put \`${cType(btf, id)} unused __attribute__((unused));\` into the C source to keep it`,
+  );
+}
+
+function typeName(btf: Btf, id: number): string {
+  const type = btf.type(id);
+  return "name" in type && type.name !== "" ? type.name : cType(btf, id);
 }
 
 /** `__uint(name, N)` is a pointer to an array of N; `__ulong(name, N)` an enum with the one value N. */
@@ -153,55 +223,124 @@ function pointee(btf: Btf, id: number, where: string, name: string): number {
 
 /** Asks for the types that a map's entries are made of. */
 export function reachMap(types: Types, map: MapDefinition): void {
-  if (map.event !== undefined) types.reach(map.event, `${map.name}_event`);
-  if (recordTypes.has(map.type)) return;
+  for (const { type } of map.events) types.reach(type, `${map.name}_event`);
+  if (map.inner) reachMap(types, map.inner);
   if (map.key !== undefined) types.reach(map.key, `${map.name}_key`);
-  if (map.value !== undefined) types.reach(map.value, `${map.name}_value`);
+  if (map.value !== undefined && map.events.length === 0) types.reach(map.value, `${map.name}_value`);
 }
 
-/** The map as the skeleton has it, and a warning when it has no typed class. */
-export function mapModel(btf: Btf, types: Types, map: MapDefinition): { map: MapModel; warning?: string } {
+/** Which class a kind of map has, and which of its types the class is made from. */
+const classes: Readonly<Record<string, readonly [MapClass, ...("key" | "value" | "record")[]]>> = {
+  HASH: ["HashMap", "key", "value"],
+  LRU_HASH: ["HashMap", "key", "value"],
+  CGROUP_STORAGE: ["HashMap", "key", "value"],
+  ARRAY: ["ArrayMap", "value"],
+  PERCPU_HASH: ["PerCpuHashMap", "key", "value"],
+  LRU_PERCPU_HASH: ["PerCpuHashMap", "key", "value"],
+  PERCPU_CGROUP_STORAGE: ["PerCpuHashMap", "key", "value"],
+  PERCPU_ARRAY: ["PerCpuArrayMap", "value"],
+  LPM_TRIE: ["LpmTrie", "key", "value"],
+  QUEUE: ["Queue", "value"],
+  STACK: ["Stack", "value"],
+  BLOOM_FILTER: ["BloomFilter", "value"],
+  RINGBUF: ["RingBuf", "record"],
+  PERF_EVENT_ARRAY: ["PerfEventArray", "record"],
+  USER_RINGBUF: ["UserRingBuf", "record"],
+  PROG_ARRAY: ["ProgArray"],
+  CGROUP_ARRAY: ["FdArray"],
+  XSKMAP: ["FdArray"],
+  REUSEPORT_SOCKARRAY: ["FdArray"],
+  STACK_TRACE: ["StackTraceMap"],
+  TASK_STORAGE: ["StorageMap", "value"],
+  SK_STORAGE: ["StorageMap", "value"],
+  INODE_STORAGE: ["StorageMap", "value"],
+  CGRP_STORAGE: ["StorageMap", "value"],
+  SOCKMAP: ["SockMap", "key"],
+  SOCKHASH: ["SockMap", "key"],
+  DEVMAP: ["RedirectMap", "value"],
+  DEVMAP_HASH: ["RedirectMap", "value"],
+  CPUMAP: ["RedirectMap", "value"],
+  ARRAY_OF_MAPS: ["ArrayOfMaps"],
+  HASH_OF_MAPS: ["HashOfMaps", "key"],
+};
+
+/** The map as the skeleton has it, and warnings about what it cannot tell. */
+export function mapModel(btf: Btf, types: Types, map: MapDefinition): { map: MapModel; warnings: string[] } {
+  const warnings: string[] = [];
+  const [mapClass, ...takes] = classes[map.type] ?? (["RawMap"] as const);
+  if (mapClass === "RawMap")
+    warnings.push(
+      `map "${map.name}": BPF_MAP_TYPE_${map.type} has no class of its own, its keys and values are bytes`,
+    );
+  if (takes.includes("record") && map.events.length === 0)
+    warnings.push(
+      `map "${map.name}": the type of its records is not known, they are bytes — --event ${map.name}=TYPE`,
+    );
+  const bytes = (length: number): ValueType => ({ kind: "numbers", codec: "u8", length });
+  const typeOf = {
+    key: () => (map.key === undefined ? numberOrBytes(map, map.keySize) : types.value(map.key)),
+    value: () => (map.value === undefined ? numberOrBytes(map, map.valueSize) : types.value(map.value)),
+    record: () => recordType(btf, types, map) ?? bytes(0),
+  };
+  const inner = map.inner && mapModel(btf, types, map.inner);
+  warnings.push(...(inner?.warnings ?? []));
+  return {
+    map: {
+      name: map.name,
+      type: `BPF_MAP_TYPE_${map.type}`,
+      class: mapClass,
+      types: takes.map((of) => typeOf[of]()),
+      ...(inner && { inner: inner.map }),
+      c: inC(btf, map, takes),
+      maxEntries: map.maxEntries,
+    },
+    warnings,
+  };
+}
+
+/** Kinds whose keys or values are numbers even when only their sizes are given. */
+const numbered = /^(SOCKMAP|DEVMAP|DEVMAP_HASH|CPUMAP)$/;
+
+function numberOrBytes(map: MapDefinition, size: number): ValueType {
+  if (numbered.test(map.type) && size === 4) return { kind: "number", codec: "u32" };
+  return { kind: "numbers", codec: "u8", length: size };
+}
+
+function recordType(btf: Btf, types: Types, map: MapDefinition): ValueType | undefined {
+  const [only, ...others] = map.events;
+  if (!only || (others.length === 0 && !only.when)) return only && types.value(only.type);
+  const cases = map.events.map(({ name, type, when }): EventCase => {
+    const value = types.value(type);
+    const flexible = types.isFlexible(type);
+    if (!when) return { name, type: value, flexible };
+    const member = types.member(type, when.field);
+    if (!member)
+      throw new GenerateError(
+        `--event ${map.name}=${name}@${when.field}: no such field of a number`,
+        "ERR_BPF_OPTION",
+      );
+    return { name, type: value, flexible, when: { ...member, value: when.value } };
+  });
+  const sizes = map.events.map(({ type }) => btf.size(type));
+  for (const [i, { name, when }] of map.events.entries())
+    if (!when && sizes.indexOf(sizes[i]!) !== i && !cases[i]!.flexible)
+      throw new GenerateError(
+        `--event ${map.name}=${name}: has the size of another type of this map — use ${map.name}=${name}@FIELD=VALUE`,
+        "ERR_BPF_OPTION",
+      );
+  return { kind: "events", cases };
+}
+
+/** The types that the map's class is made from, as C writes them. */
+function inC(btf: Btf, map: MapDefinition, takes: readonly string[]): MapModel["c"] {
   const describe = (id: number | undefined, size: number): string =>
-    id === undefined ? `${size} bytes` : cType(btf, id);
-  const value = (id: number | undefined, size: number): ValueType =>
-    id === undefined ? { kind: "numbers", codec: "u8", length: size } : types.value(id);
-  const key = describe(map.key, map.keySize);
-  const of = describe(map.value, map.valueSize);
-  const base = { name: map.name, type: `BPF_MAP_TYPE_${map.type}`, maxEntries: map.maxEntries };
-  switch (map.type) {
-    case "HASH":
-    case "LRU_HASH":
-      return {
-        map: {
-          ...base,
-          class: "HashMap",
-          c: { key, value: of },
-          key: value(map.key, map.keySize),
-          value: value(map.value, map.valueSize),
-        },
-      };
-    case "ARRAY":
-      return {
-        map: { ...base, class: "ArrayMap", c: { value: of }, value: value(map.value, map.valueSize) },
-      };
-    case "RINGBUF":
-      if (map.event === undefined)
-        return {
-          map: { ...base, class: "RingBuf", c: {} },
-          warning: `map "${map.name}": the type of its records is not known, they are bytes — --event ${map.name}=TYPE`,
-        };
-      return {
-        map: {
-          ...base,
-          class: "RingBuf",
-          c: { value: cType(btf, map.event) },
-          record: types.value(map.event),
-        },
-      };
-    default:
-      return {
-        map: { ...base, class: "RawMap", c: { key, value: of } },
-        warning: `map "${map.name}": BPF_MAP_TYPE_${map.type} has no typed class yet, its keys and values are bytes`,
-      };
-  }
+    id !== undefined ? cType(btf, id) : numbered.test(map.type) && size === 4 ? "__u32" : `__u8[${size}]`;
+  if (takes.includes("record"))
+    return map.events.length === 0
+      ? {}
+      : { value: map.events.map(({ type }) => cType(btf, type)).join("` or `") };
+  return {
+    ...(takes.includes("key") && { key: describe(map.key, map.keySize) }),
+    ...(takes.includes("value") && { value: describe(map.value, map.valueSize) }),
+  };
 }

@@ -29,8 +29,21 @@ export type ValueType =
     }
   /** An enum of {@link Model.types}, by its TypeScript name: read as the number that it is. */
   | { readonly kind: "enum"; readonly name: string; readonly codec: NumberCodec }
+  /** Records of several types, told apart by their sizes, or by a field. */
+  | { readonly kind: "events"; readonly cases: readonly EventCase[] }
   /** A struct or union of {@link Model.types}, by its TypeScript name. */
   | { readonly kind: "named"; readonly name: string };
+
+/** One type of record among several of a map. */
+export interface EventCase {
+  /** Its C name. */
+  readonly name: string;
+  readonly type: ValueType;
+  /** Whether it ends in a flexible array. */
+  readonly flexible: boolean;
+  /** The field that tells it from others of its size, and what it must be. */
+  readonly when?: { readonly at: number; readonly type: ValueType; readonly value: bigint };
+}
 
 /** A member of a struct or union, or a variable of a section. */
 export interface Member {
@@ -88,22 +101,43 @@ export interface ProgramModel {
   readonly auto: boolean;
 }
 
-/** The classes that maps have in the runtime, each with the types that it is made from. */
+/** The classes that maps have in the runtime; codegen has a function of each name, its first letter lowered. */
 export type MapClass =
-  | { readonly class: "HashMap"; readonly key: ValueType; readonly value: ValueType }
-  | { readonly class: "ArrayMap"; readonly value: ValueType }
-  | { readonly class: "RingBuf"; readonly record?: ValueType }
-  | { readonly class: "RawMap" };
+  | "ArrayMap"
+  | "ArrayOfMaps"
+  | "BloomFilter"
+  | "FdArray"
+  | "HashMap"
+  | "HashOfMaps"
+  | "LpmTrie"
+  | "PerCpuArrayMap"
+  | "PerCpuHashMap"
+  | "PerfEventArray"
+  | "ProgArray"
+  | "Queue"
+  | "RawMap"
+  | "RedirectMap"
+  | "RingBuf"
+  | "SockMap"
+  | "Stack"
+  | "StackTraceMap"
+  | "StorageMap"
+  | "UserRingBuf";
 
 /** A map, in the order of the object. */
-export type MapModel = MapClass & {
+export interface MapModel {
   readonly name: string;
   /** `BPF_MAP_TYPE_HASH`. */
   readonly type: string;
+  readonly class: MapClass;
+  /** What the class is made from: key, value or record, as it takes them. */
+  readonly types: readonly ValueType[];
+  /** Of a map of maps: what is in it. */
+  readonly inner?: MapModel;
   /** What its keys and values, or records, are in C; absent where it has none. */
   readonly c: { readonly key?: string; readonly value?: string };
   readonly maxEntries: number;
-};
+}
 
 /** A data section with global variables. */
 export interface SectionModel {

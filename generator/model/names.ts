@@ -48,10 +48,11 @@ const globals: ReadonlySet<string> = new Set(
 /** Words that no type or const may be called. */
 const reserved: ReadonlySet<string> = new Set(
   (
-    "any as async await bigint boolean bpf break case catch class const continue debugger default delete do else " +
-    "enum eval export extends false finally for from function get if implements import in instanceof interface let " +
-    "never new null number object of package private protected public return set static string super switch symbol " +
-    "this throw true try type typeof undefined unknown using var void while with yield arguments"
+    "abstract any as asserts async await bigint boolean bpf break case catch class const continue debugger default " +
+    "delete do else enum eval export extends false finally for from function get globalThis if implements import in " +
+    "infer instanceof interface intrinsic is keyof let never new null number object of package private protected " +
+    "public readonly return satisfies set static string super switch symbol this throw true try type typeof " +
+    "undefined unique unknown using var void while with yield arguments"
   ).split(" "),
 );
 
@@ -93,7 +94,8 @@ export function nameTypes<R extends NameRequest>(
       for (let i = 2; taken.has(name); i++) name = `${distinct}_${i}`;
       taken.add(name);
       names.set(request, name);
-      warnings.push(`type ${c}: the name ${pascal(c)} is taken — it is called ${name}`);
+      if (name !== pascal(c))
+        warnings.push(`type ${c}: the name ${pascal(c)} is taken — it is called ${name}`);
     }
   }
   return { names, warnings };

@@ -18,6 +18,8 @@ const targets = {
   tracepoint: /^[^/]+\/.+$/,
   name: /^[\w.]+$/,
   any: /^.+$/,
+  // Found when the program is loaded, in the section or by `setTarget`; what is loaded has one.
+  load: /^/,
   // The others need to be told which map, cgroup or task.
   iterator: /^(?!bpf_map_elem$|bpf_sk_storage_map$|sockmap$|cgroup$).+$/,
 } as const;
@@ -40,8 +42,12 @@ const rows: readonly (readonly [sections: string, ProgramClass, target?: keyof t
   ["usdt.s", "Program"],
   ["tp tracepoint tp.s tracepoint.s", "Tracepoint", "tracepoint"],
   ["raw_tp raw_tracepoint raw_tp.s raw_tracepoint.s raw_tp.w raw_tracepoint.w", "RawTracepoint", "name"],
-  ["tp_btf tp_btf.s fentry fentry.s fexit fexit.s fmod_ret fmod_ret.s fsession fsession.s", "Program", "any"],
-  ["lsm lsm.s", "Program", "any"],
+  [
+    "tp_btf tp_btf.s fentry fentry.s fexit fexit.s fmod_ret fmod_ret.s fsession fsession.s",
+    "Program",
+    "load",
+  ],
+  ["lsm lsm.s freplace", "Program", "load"],
   ["fentry.multi fentry.multi.s fexit.multi fexit.multi.s fsession.multi fsession.multi.s", "Program", "any"],
   ["iter iter.s", "Program", "iterator"],
   ["xdp xdp.frags", "Xdp"],
@@ -59,7 +65,7 @@ const kinds: ReadonlyMap<string, Kind> = new Map(
 const others: ReadonlySet<string> = new Set(
   (
     "socket sk_reuseport sk_reuseport/migrate tc tc/ingress tc/egress tcx/ingress tcx/egress classifier action " +
-    "netkit/primary netkit/peer freplace lsm_cgroup syscall xdp.frags/devmap xdp/devmap xdp.frags/cpumap xdp/cpumap " +
+    "netkit/primary netkit/peer lsm_cgroup syscall xdp.frags/devmap xdp/devmap xdp.frags/cpumap xdp/cpumap " +
     "perf_event lwt_in lwt_out lwt_xmit lwt_seg6local sockops sk_skb sk_skb/stream_parser sk_skb/stream_verdict " +
     "sk_skb/verdict sk_msg lirc_mode2 flow_dissector cgroup_skb/ingress cgroup_skb/egress cgroup/skb " +
     "cgroup/sock_create cgroup/sock_release cgroup/sock cgroup/post_bind4 cgroup/post_bind6 cgroup/bind4 cgroup/bind6 " +
@@ -71,7 +77,7 @@ const others: ReadonlySet<string> = new Set(
 );
 
 /** Kinds of {@link others} whose sections go on with a target. */
-const othersWithTarget = /^(freplace|lsm_cgroup|struct_ops|struct_ops\.s)\//;
+const othersWithTarget = /^(lsm_cgroup|struct_ops|struct_ops\.s)\//;
 
 /** What a section says of a program: its class, and whether it says enough to attach it. */
 export function programKind(
@@ -83,8 +89,7 @@ export function programKind(
   const target = slash === -1 ? undefined : plain.slice(slash + 1);
   const kind = others.has(plain) ? undefined : kinds.get(prefix);
   if (!kind) {
-    if (others.has(plain) || othersWithTarget.test(plain))
-      return { class: "Program", auto: prefix === "freplace" };
+    if (others.has(plain) || othersWithTarget.test(plain)) return { class: "Program", auto: false };
     return {
       class: "Program",
       auto: false,
@@ -100,7 +105,9 @@ export function programKind(
       warning: 'libbpf knows no such section — SEC("xdp") takes no target',
     };
   }
-  const named = target !== undefined && kind.target !== undefined && targets[kind.target].test(target);
+  const named =
+    kind.target === "load" ||
+    (target !== undefined && kind.target !== undefined && targets[kind.target].test(target));
   const takesTarget = kind.class !== "Program";
   const model = {
     class: kind.class,

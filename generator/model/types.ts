@@ -51,6 +51,10 @@ export class Types {
       if (!type || this.#declared.has(type.id)) continue;
       const c = name || at.place;
       this.#declared.set(type.id, { type, c, layout: layoutOf(this.#btf, type) });
+      if (type.kind === "enum" && type.size > 4)
+        this.warnings.push(
+          `enum ${c}: the compiler cut its values to 32 bits — compile with clang 15 or newer`,
+        );
       pending.push({ id: type.id, place: c, done: true });
       if (type.kind === "enum" || type.kind === "enum64") continue;
       const inside = flatten(this.#btf, type).flatMap((part) => part.members);
@@ -89,6 +93,24 @@ export class Types {
       default:
         return bytesValue(this.#btf.size(id));
     }
+  }
+
+  /** Whether a struct ends in a flexible array. */
+  isFlexible(id: number): boolean {
+    const type = this.#btf.strip(id);
+    const last = type.kind === "struct" ? this.#btf.strip(type.members.at(-1)?.type ?? 0) : undefined;
+    return last?.kind === "array" && last.length === 0;
+  }
+
+  /** A member of a struct that is one number, by its name. */
+  member(id: number, name: string): { at: number; type: ValueType } | undefined {
+    const struct = this.#btf.strip(id);
+    if (struct.kind !== "struct" && struct.kind !== "union") return undefined;
+    const found = allMembers(this.#btf, struct).find((member) => member.name === name);
+    if (!found) return undefined;
+    const [member] = this.#members([found], 0, new Set());
+    const isNumber = member && ["number", "bool", "enum", "bits"].includes(member.type.kind);
+    return isNumber ? { at: member.at, type: member.type } : undefined;
   }
 
   /** What to declare, each type after those that it contains. */
@@ -157,8 +179,8 @@ export class Types {
       throw new GenerateError(`.BTF: an array of more than ${MAX_NESTING} dimensions`);
     const type = this.#btf.strip(element);
     // clang calls `char` signed on x86-64, so the name says it better than the encoding.
-    if (type.kind === "int" && type.name === "char" && type.size === 1 && this.#textArrays && length > 0)
-      return { kind: "text", length };
+    if (type.kind === "int" && type.name === "char" && type.size === 1)
+      return this.#textArrays && length > 0 ? { kind: "text", length } : bytesValue(length);
     const value = this.value(element, nesting + 1);
     if (value.kind !== "number") return { kind: "array", element: value, length };
     const codec = value.codec === "ptr" ? "u64" : value.codec;
@@ -252,44 +274,52 @@ function bytesValue(length: number): ValueType {
   return { kind: "numbers", codec: "u8", length };
 }
 
-/** A type as C writes it, for comments: `const volatile struct event *`. */
+/** A type as C writes it, for comments: `const volatile struct event *`, `int (*)(...)`. */
 export function cType(btf: Btf, id: number): string {
-  let before = "";
-  let after = "";
+  let declarator = "";
+  let qualifiers = "";
+  const finish = (base: string): string =>
+    `${qualifiers}${base}${/^[*(]/.test(declarator) ? " " : ""}${declarator}`;
+  // An array or function that a pointer points to takes the pointer in parentheses.
+  const enclose = (): string => (declarator.startsWith("*") ? `(${declarator})` : declarator);
   for (let type: BtfType = btf.type(id), steps = 0; ; steps++) {
-    if (steps > MAX_NESTING) return `…${after}`;
+    if (steps > MAX_NESTING) return finish("…");
     switch (type.kind) {
       case "const":
       case "volatile":
       case "restrict":
-        before += `${type.kind} `;
+        qualifiers += `${type.kind} `;
         type = btf.type(type.to);
         break;
       case "type_tag":
         type = btf.type(type.to);
         break;
       case "ptr":
-        after = ` *${after}`;
+        declarator = `*${qualifiers}${declarator}`.replace(/ $/, "");
+        qualifiers = "";
         type = btf.type(type.to);
         break;
       case "array":
-        after = `${after}[${type.length}]`;
+        declarator = `${enclose()}[${type.length === 0 ? "" : type.length}]`;
         type = btf.type(type.element);
         break;
       case "func_proto":
-        return `${before}function${after}`;
-      case "void":
-        return `${before}void${after}`;
+        declarator = `${enclose()}(${type.params.length === 0 ? "void" : "..."})`;
+        type = btf.type(type.returns);
+        break;
       case "struct":
       case "union":
-        return `${before}${type.kind}${type.name && ` ${type.name}`}${after}`;
       case "enum":
-      case "enum64":
-        return `${before}enum${type.name && ` ${type.name}`}${after}`;
+      case "enum64": {
+        const keyword = type.kind === "enum64" ? "enum" : type.kind;
+        return finish(`${keyword} ${type.name || "{ ... }"}`);
+      }
       case "fwd":
-        return `${before}${type.union ? "union" : "struct"} ${type.name}${after}`;
+        return finish(`${type.union ? "union" : "struct"} ${type.name}`);
+      case "void":
+        return finish("void");
       default:
-        return `${before}${type.name}${after}`;
+        return finish(type.name);
     }
   }
 }

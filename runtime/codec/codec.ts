@@ -1,11 +1,12 @@
-import { hostLittleEndian, Memory } from "./memory.js";
+import { inspect } from "node:util";
+import { hostLittleEndian, Memory, refused } from "./memory.js";
 import { inside } from "./path.js";
 import type { Codec, Input, TypedArray, View } from "./types.js";
-import { arrayView } from "./view.js";
+import { arrayView, type Live } from "./view.js";
 
-/** The two ways a codec can be asked for: text cut at the first NUL, or kept whole because it is in a map key. */
+/** What codecs of text, and of what has text in it, have besides: how to decode map keys. */
 export interface KeyForm<T> {
-  /** The same codec with every text in it kept whole; absent when there is no text in it. */
+  /** The same codec, with text not cut at its first NUL; absent when there is no text in it. */
   readonly keyForm?: Codec<T>;
 }
 
@@ -113,7 +114,7 @@ export function text(length: number): Codec<string> {
   return scalar(length, (m, at) => m.text(at, length), encode, whole);
 }
 
-/** Bit-fields whose declared type has up to 32 bits; `bit` counts from the start of the codec's place. */
+/** A bit-field whose declared type has up to 32 bits, `bit` bits behind the codec's place. */
 export function bits(bit: number, width: number, signed: boolean): Codec<number> {
   return signed
     ? scalar(
@@ -128,7 +129,7 @@ export function bits(bit: number, width: number, signed: boolean): Codec<number>
       );
 }
 
-/** Bit-fields whose declared type has 64 bits. */
+/** A bit-field whose declared type has 64 bits. */
 export function bits64(bit: number, width: number, signed: boolean): Codec<bigint> {
   return signed
     ? scalar(
@@ -143,44 +144,55 @@ export function bits64(bit: number, width: number, signed: boolean): Codec<bigin
       );
 }
 
-/** A bit-field `_Bool x : 1`. */
+/** A bit-field `_Bool x : 1`: a boolean. */
 export function bitBool(bit: number): Codec<boolean> {
   return scalar(
     0,
     (m, at) => m.ubits(at, bit, 1) !== 0,
     (m, at, value) => {
-      if (typeof value !== "boolean")
-        throw new TypeError(`a _Bool takes a boolean, not ${typeof value} ${value}`);
+      if (typeof value !== "boolean") throw refused("_Bool", "boolean", value);
       m.setUbits(at, bit, 1, value ? 1 : 0);
     },
   );
 }
 
 interface TypedArrayConstructor<A> {
-  new (buffer: ArrayBufferLike): A;
-  readonly BYTES_PER_ELEMENT: number;
+  new (length: number): A;
+  new (buffer: ArrayBufferLike, at?: number, length?: number): A;
 }
+
+/** Up to so many bytes are faster copied one element at a time. */
+const FEW_BYTES = 64;
 
 function typedArray<A extends TypedArray>(
   element: Codec<A[number]>,
   Constructor: TypedArrayConstructor<A>,
 ): (length: number) => Codec<A> {
-  const { size, decode, encode } = element;
+  const { size, decode } = element;
+  const sameOrder = (m: Memory): boolean => size === 1 || m.littleEndian === hostLittleEndian;
   return (length) => {
-    const codec: Codec<A> = {
+    const codec: Codec<A> & Live = {
       size: size * length,
       decode(m, at, available) {
         const count = elements(length, size, available);
-        const copied = new Constructor(m.bytes(at, count * size).buffer);
-        if (size > 1 && m.littleEndian !== hostLittleEndian)
-          for (let i = 0; i < count; i++) copied[i] = decode(m, at + i * size);
+        if (count * size > FEW_BYTES && sameOrder(m))
+          return new Constructor(m.bytes(at, count * size).buffer);
+        const copied = new Constructor(count);
+        for (let i = 0; i < count; i++) copied[i] = decode(m, at + i * size);
         return copied;
       },
       encode(m, at, value) {
-        const items = arrayLike(value, length) as ArrayLike<Input<A[number]>>;
-        for (let i = 0; i < length; i++) encode(m, at + i * size, items[i]!);
+        if (value instanceof Constructor && value.length === length && sameOrder(m))
+          m.setBytes(at, new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+        else encodeElements(element, m, at, value, length);
       },
       view: (m, at) => arrayView(m, at, codec, element, length) as View<A>,
+      live(m, at) {
+        const start = m.owned.byteOffset + at;
+        return start % size === 0 && sameOrder(m)
+          ? new Constructor(m.owned.buffer, start, length)
+          : arrayView(m, at, codec, element, length);
+      },
     };
     return codec;
   };
@@ -218,8 +230,8 @@ export const bytes: (length: number) => Codec<Uint8Array> = u8Array;
 
 /** An array of anything, decoded to a JavaScript array of exactly `length` elements. */
 export function array<T>(element: Codec<T> & KeyForm<T>, length: number): Codec<T[]> & KeyForm<T[]> {
-  const { size, decode, encode } = element;
-  const codec: Codec<T[]> = {
+  const { size, decode, live = decode }: Codec<T> & Live = element;
+  const codec: Codec<T[]> & Live = {
     size: size * length,
     decode(m, at, available) {
       const count = elements(length, size, available);
@@ -227,17 +239,9 @@ export function array<T>(element: Codec<T> & KeyForm<T>, length: number): Codec<
       for (let i = 0; i < count; i++) items[i] = decode(m, at + i * size);
       return items;
     },
-    encode(m, at, value) {
-      const items = arrayLike(value, length) as ArrayLike<Input<T>>;
-      for (let i = 0; i < length; i++) {
-        try {
-          encode(m, at + i * size, items[i]!);
-        } catch (error) {
-          throw inside(`[${i}]`, error);
-        }
-      }
-    },
+    encode: (m, at, value) => encodeElements(element, m, at, value, length),
     view: (m, at) => arrayView(m, at, codec, element, length) as View<T[]>,
+    live: (m, at) => arrayView(m, at, codec, element, length, live as (m: Memory, at: number) => unknown),
   };
   return element.keyForm ? Object.assign(codec, { keyForm: array(element.keyForm, length) }) : codec;
 }
@@ -252,15 +256,26 @@ export function tuple<T, N extends number>(element: Codec<T> & KeyForm<T>, lengt
   return array(element, length) as unknown as Codec<Tuple<T, N>>;
 }
 
-/** Checks that `value` has `length` elements; a flexible array (`length` 0) takes anything and writes nothing. */
-function arrayLike(value: unknown, length: number): ArrayLike<unknown> {
-  const items = value as ArrayLike<unknown> | null | undefined;
-  if (length === 0) return [];
+/** Writes each element; a flexible array (`length` 0) takes anything and writes nothing. */
+function encodeElements<T>(
+  { size, encode }: Codec<T>,
+  m: Memory,
+  at: number,
+  value: unknown,
+  length: number,
+): void {
+  if (length === 0) return;
+  const items = value as ArrayLike<Input<T>> | null | undefined;
   if (typeof items !== "object" || items === null || typeof items.length !== "number")
-    throw new TypeError(`an array of ${length} elements takes an array, not ${typeof value}`);
+    throw new TypeError(`an array of ${length} elements takes an array, not ${inspect(value, { depth: 0 })}`);
   if (items.length !== length)
     throw new RangeError(`${items.length} elements do not fit an array of ${length}`);
-  return items;
+  let i = 0;
+  try {
+    for (; i < length; i++) encode(m, at + i * size, items[i]!);
+  } catch (error) {
+    throw inside(`[${i}]`, error);
+  }
 }
 
 /** Decodes one value from bytes in this machine's byte order. A RangeError when there are too few. */

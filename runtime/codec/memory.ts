@@ -1,19 +1,20 @@
 import { endianness } from "node:os";
+import { inspect } from "node:util";
 import { closedError, stateError } from "../errors.js";
 import { decodeText, encodeText } from "./text.js";
 
 /** The byte order of this machine. */
 export const hostLittleEndian: boolean = endianness() === "LE";
 
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
-const S64_MIN = -0x8000_0000_0000_0000n;
-const S64_MAX = 0x7fff_ffff_ffff_ffffn;
+const LOW_32 = 0xffff_ffffn;
 
 /**
  * Bytes with a byte order, read and written as C's types: what every codec works on. Offsets are in bytes.
  *
  * Memory has three states, writable → sealed → released, and only goes forward. A write to sealed memory and
- * any use of released memory throws a {@link BpfError}; no state costs a check on the way.
+ * any use of released memory throws a {@link BpfError}; no state costs a check on the way. A setter either
+ * writes the whole value or throws and writes nothing: a RangeError when the value does not fit its type or the
+ * place is not inside the memory, a TypeError when it is no such kind of value.
  */
 export class Memory {
   /** Whether multi-byte values start with their lowest byte. */
@@ -29,7 +30,11 @@ export class Memory {
    */
   constructor(bytes: Uint8Array, littleEndian: boolean = hostLittleEndian) {
     this.littleEndian = littleEndian;
-    this.#bytes = this.#writeBytes = bytes;
+    // A Buffer's slice() would not copy.
+    this.#bytes = this.#writeBytes =
+      bytes.constructor === Uint8Array
+        ? bytes
+        : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#read = this.#write = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -45,13 +50,16 @@ export class Memory {
 
   /** From now on every write throws; `where` names the memory in that error, `why` says what to do instead. */
   seal(where: string, why = "is read-only once loaded — write it between open() and load()"): void {
+    void this.size;
     this.#write = refusing(() => stateError(where, why));
     this.#writeBytes = this.#write as unknown as Uint8Array;
   }
 
-  /** From now on every use throws; `where` names the memory in that error. */
-  release(where: string): void {
-    this.#read = this.#write = refusing(() => closedError(where));
+  /** From now on every use throws; `where` names the memory in that error, `why` says what ended it, if not close(). */
+  release(where: string, why?: string): void {
+    this.#read = this.#write = refusing(() =>
+      why === undefined ? closedError(where) : stateError(where, why),
+    );
     this.#bytes = this.#writeBytes = this.#read as unknown as Uint8Array;
   }
 
@@ -80,8 +88,9 @@ export class Memory {
     return this.#read.getBigInt64(at, this.littleEndian);
   }
   u128(at: number): bigint {
-    const [low, high] = this.littleEndian ? [at, at + 8] : [at + 8, at];
-    return (this.u64(high) << 64n) | this.u64(low);
+    const first = this.u64(at);
+    const second = this.u64(at + 8);
+    return this.littleEndian ? (second << 64n) | first : (first << 64n) | second;
   }
   s128(at: number): bigint {
     return BigInt.asIntN(128, this.u128(at));
@@ -97,156 +106,202 @@ export class Memory {
   }
   /** A `char[length]` up to its first NUL; bytes that are not UTF-8 become lone surrogates U+DC80 … U+DCFF. */
   text(at: number, length: number): string {
-    return decodeText(this.#bytes, at, length, true);
+    return decodeText(inside(this.#bytes, at, length), at, length, true);
   }
   /** A `char[length]` of which only the trailing NULs are dropped: the form that map keys need. */
   keyText(at: number, length: number): string {
-    return decodeText(this.#bytes, at, length, false);
+    return decodeText(inside(this.#bytes, at, length), at, length, false);
   }
   /** A copy of `length` bytes. */
   bytes(at: number, length: number): Uint8Array {
-    this.#read.getUint8(length === 0 ? 0 : at + length - 1);
-    return this.#bytes.slice(at, at + length);
+    return inside(this.#bytes, at, length).slice(at, at + length);
   }
-  /** `width` ≤ 32 bits that start `bit` bits behind `at`, as an unsigned number. */
+  /**
+   * `width` ≤ 32 bits that start `bit` bits behind `at`, as an unsigned number. Bit 0 is the lowest bit of the
+   * first byte, or on big-endian its highest, as compilers lay fields out.
+   */
   ubits(at: number, bit: number, width: number): number {
-    return Number(this.#bits(at, bit, width));
+    let value = 0;
+    for (let done = 0; done < width; ) {
+      const from = (bit + done) & 7;
+      const count = Math.min(8 - from, width - done);
+      const byte = this.#read.getUint8(at + ((bit + done) >> 3));
+      if (this.littleEndian) value |= ((byte >> from) & ((1 << count) - 1)) << done;
+      else value = (value << count) | ((byte >> (8 - from - count)) & ((1 << count) - 1));
+      done += count;
+    }
+    return value >>> 0;
   }
   /** As {@link ubits}, sign-extended. */
   sbits(at: number, bit: number, width: number): number {
-    return Number(BigInt.asIntN(width, this.#bits(at, bit, width)));
+    return signExtended(this.ubits(at, bit, width), width);
   }
-  /** `width` ≤ 64 bits that start `bit` bits behind `at`, as an unsigned bigint. */
+  /** As {@link ubits}, `width` ≤ 64 and as a bigint. */
   ubits64(at: number, bit: number, width: number): bigint {
-    return this.#bits(at, bit, width);
+    if (width <= 32) return BigInt(this.ubits(at, bit, width));
+    const rest = width - 32;
+    const [low, high] = this.littleEndian
+      ? [this.ubits(at, bit, 32), this.ubits(at, bit + 32, rest)]
+      : [this.ubits(at, bit + rest, 32), this.ubits(at, bit, rest)];
+    return (BigInt(high) << 32n) | BigInt(low);
   }
   /** As {@link ubits64}, sign-extended. */
   sbits64(at: number, bit: number, width: number): bigint {
-    return BigInt.asIntN(width, this.#bits(at, bit, width));
+    return BigInt.asIntN(width, this.ubits64(at, bit, width));
   }
 
   setU8(at: number, value: number): void {
-    if (value >>> 0 !== value || value > 0xff) throw outOfRange("__u8", value);
+    if (typeof value !== "number" || value >>> 0 !== value || value > 0xff)
+      throw refused("__u8", "number", value);
     this.#write.setUint8(at, value);
   }
   setS8(at: number, value: number): void {
-    if ((value << 24) >> 24 !== value) throw outOfRange("__s8", value);
+    if (typeof value !== "number" || (value << 24) >> 24 !== value) throw refused("__s8", "number", value);
     this.#write.setInt8(at, value);
   }
   setU16(at: number, value: number): void {
-    if (value >>> 0 !== value || value > 0xffff) throw outOfRange("__u16", value);
+    if (typeof value !== "number" || value >>> 0 !== value || value > 0xffff)
+      throw refused("__u16", "number", value);
     this.#write.setUint16(at, value, this.littleEndian);
   }
   setS16(at: number, value: number): void {
-    if ((value << 16) >> 16 !== value) throw outOfRange("__s16", value);
+    if (typeof value !== "number" || (value << 16) >> 16 !== value) throw refused("__s16", "number", value);
     this.#write.setInt16(at, value, this.littleEndian);
   }
   setU32(at: number, value: number): void {
-    if (value >>> 0 !== value) throw outOfRange("__u32", value);
+    if (typeof value !== "number" || value >>> 0 !== value) throw refused("__u32", "number", value);
     this.#write.setUint32(at, value, this.littleEndian);
   }
   setS32(at: number, value: number): void {
-    if ((value | 0) !== value) throw outOfRange("__s32", value);
+    if (typeof value !== "number" || (value | 0) !== value) throw refused("__s32", "number", value);
     this.#write.setInt32(at, value, this.littleEndian);
   }
   setU64(at: number, value: bigint): void {
-    if (typeof value !== "bigint" || value < 0n || value > U64_MAX) throw outOfRange("__u64", value);
+    if (typeof value !== "bigint" || BigInt.asUintN(64, value) !== value)
+      throw refused("__u64", "bigint", value);
     this.#write.setBigUint64(at, value, this.littleEndian);
   }
   setS64(at: number, value: bigint): void {
-    if (typeof value !== "bigint" || value < S64_MIN || value > S64_MAX) throw outOfRange("__s64", value);
+    if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value)
+      throw refused("__s64", "bigint", value);
     this.#write.setBigInt64(at, value, this.littleEndian);
   }
   setU128(at: number, value: bigint): void {
-    if (typeof value !== "bigint" || BigInt.asUintN(128, value) !== value) throw outOfRange("__u128", value);
+    if (typeof value !== "bigint" || BigInt.asUintN(128, value) !== value)
+      throw refused("unsigned __int128", "bigint", value);
     this.#set128(at, value);
   }
   setS128(at: number, value: bigint): void {
-    if (typeof value !== "bigint" || BigInt.asIntN(128, value) !== value) throw outOfRange("__s128", value);
-    this.#set128(at, BigInt.asUintN(128, value));
+    if (typeof value !== "bigint" || BigInt.asIntN(128, value) !== value)
+      throw refused("__int128", "bigint", value);
+    this.#set128(at, value);
   }
+  /** Rounds to single precision; a finite number that only infinity is near to does not fit. */
   setF32(at: number, value: number): void {
-    if (typeof value !== "number") throw outOfRange("float", value);
+    if (typeof value !== "number" || Number.isFinite(Math.fround(value)) !== Number.isFinite(value))
+      throw refused("float", "number", value);
     this.#write.setFloat32(at, value, this.littleEndian);
   }
   setF64(at: number, value: number): void {
-    if (typeof value !== "number") throw outOfRange("double", value);
+    if (typeof value !== "number") throw refused("double", "number", value);
     this.#write.setFloat64(at, value, this.littleEndian);
   }
   setBool(at: number, value: boolean): void {
-    if (typeof value !== "boolean") throw outOfRange("_Bool", value);
+    if (typeof value !== "boolean") throw refused("_Bool", "boolean", value);
     this.#write.setUint8(at, value ? 1 : 0);
   }
   /** Writes text or bytes into a `char[length]`, the rest zero; longer than `length` is a RangeError. */
   setText(at: number, length: number, value: string | Uint8Array): void {
-    this.#write.getUint8(length === 0 ? 0 : at + length - 1);
-    encodeText(this.#writeBytes, at, length, value);
+    encodeText(inside(this.#writeBytes, at, length), at, length, value);
   }
   /** Writes `bytes` as they are. */
   setBytes(at: number, bytes: Uint8Array): void {
-    this.#writeBytes.set(bytes, at);
+    inside(this.#writeBytes, at, bytes.length).set(bytes, at);
   }
   /** Zeroes `length` bytes. */
   zero(at: number, length: number): void {
-    this.#writeBytes.fill(0, at, at + length);
+    inside(this.#writeBytes, at, length).fill(0, at, at + length);
   }
+  /** Writes what {@link ubits} reads; the bits around stay. */
   setUbits(at: number, bit: number, width: number, value: number): void {
-    if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value >= 2 ** width)
-      throw outOfRange(`unsigned bit-field of ${width} bits`, value);
-    this.#setBits(at, bit, width, BigInt(value));
-  }
-  setSbits(at: number, bit: number, width: number, value: number): void {
-    const half = 2 ** (width - 1);
-    if (typeof value !== "number" || !Number.isInteger(value) || value < -half || value >= half)
-      throw outOfRange(`signed bit-field of ${width} bits`, value);
-    this.#setBits(at, bit, width, BigInt.asUintN(width, BigInt(value)));
-  }
-  setUbits64(at: number, bit: number, width: number, value: bigint): void {
-    if (typeof value !== "bigint" || BigInt.asUintN(width, value) !== value)
-      throw outOfRange(`unsigned bit-field of ${width} bits`, value);
+    if (typeof value !== "number" || value >>> 0 !== value || value >= 2 ** width)
+      throw refused(`unsigned bit-field of ${width} bits`, "number", value);
+    inside(this.#writeBytes, at, (bit + width + 7) >> 3);
     this.#setBits(at, bit, width, value);
   }
+  /** Writes what {@link sbits} reads. */
+  setSbits(at: number, bit: number, width: number, value: number): void {
+    if (typeof value !== "number" || signExtended(value, width) !== value)
+      throw refused(`signed bit-field of ${width} bits`, "number", value);
+    inside(this.#writeBytes, at, (bit + width + 7) >> 3);
+    this.#setBits(at, bit, width, value);
+  }
+  /** Writes what {@link ubits64} reads. */
+  setUbits64(at: number, bit: number, width: number, value: bigint): void {
+    if (typeof value !== "bigint" || BigInt.asUintN(width, value) !== value)
+      throw refused(`unsigned bit-field of ${width} bits`, "bigint", value);
+    this.#setBits64(at, bit, width, value);
+  }
+  /** Writes what {@link sbits64} reads. */
   setSbits64(at: number, bit: number, width: number, value: bigint): void {
     if (typeof value !== "bigint" || BigInt.asIntN(width, value) !== value)
-      throw outOfRange(`signed bit-field of ${width} bits`, value);
-    this.#setBits(at, bit, width, BigInt.asUintN(width, value));
+      throw refused(`signed bit-field of ${width} bits`, "bigint", value);
+    this.#setBits64(at, bit, width, value);
   }
 
   #set128(at: number, value: bigint): void {
-    const [low, high] = this.littleEndian ? [at, at + 8] : [at + 8, at];
-    this.#write.setBigUint64(low, value & U64_MAX, this.littleEndian);
-    this.#write.setBigUint64(high, value >> 64n, this.littleEndian);
+    inside(this.#writeBytes, at, 16);
+    this.#write.setBigUint64(this.littleEndian ? at : at + 8, BigInt.asUintN(64, value), this.littleEndian);
+    this.#write.setBigInt64(this.littleEndian ? at + 8 : at, value >> 64n, this.littleEndian);
   }
 
-  /** Bit 0 is the lowest bit of the first byte, or on big-endian its highest, as compilers lay fields out. */
-  #bits(at: number, bit: number, width: number): bigint {
-    const [first, end, shift] = this.#span(at, bit, width);
-    let value = 0n;
-    for (let i = first; i < end; i++) {
-      const byte = BigInt(this.#read.getUint8(i));
-      value = this.littleEndian ? value | (byte << BigInt(8 * (i - first))) : (value << 8n) | byte;
-    }
-    return BigInt.asUintN(width, value >> shift);
-  }
-
-  #setBits(at: number, bit: number, width: number, field: bigint): void {
-    const [first, end, shift] = this.#span(at, bit, width);
-    const mask = ((1n << BigInt(width)) - 1n) << shift;
-    const value = field << shift;
-    for (let i = first; i < end; i++) {
-      const byteShift = BigInt(8 * (this.littleEndian ? i - first : end - 1 - i));
-      const keep = this.#read.getUint8(i) & ~Number((mask >> byteShift) & 0xffn);
-      this.#write.setUint8(i, keep | Number((value >> byteShift) & 0xffn));
+  /** Writes the lowest `width` ≤ 32 bits of `value`. */
+  #setBits(at: number, bit: number, width: number, value: number): void {
+    for (let done = 0; done < width; ) {
+      const from = (bit + done) & 7;
+      const count = Math.min(8 - from, width - done);
+      const place = at + ((bit + done) >> 3);
+      const shift = this.littleEndian ? from : 8 - from - count;
+      const mask = (1 << count) - 1;
+      const part = (value >>> (this.littleEndian ? done : width - done - count)) & mask;
+      this.#write.setUint8(place, (this.#read.getUint8(place) & ~(mask << shift)) | (part << shift));
+      done += count;
     }
   }
 
-  /** The bytes [first, end) that hold the bits, and how far right to shift them. */
-  #span(at: number, bit: number, width: number): [first: number, end: number, shift: bigint] {
-    const first = at + (bit >> 3);
-    const end = at + ((bit + width + 7) >> 3);
-    const skip = bit & 7;
-    return [first, end, BigInt(this.littleEndian ? skip : 8 * (end - first) - skip - width)];
+  /** Writes the lowest `width` ≤ 64 bits of `value`. */
+  #setBits64(at: number, bit: number, width: number, value: bigint): void {
+    inside(this.#writeBytes, at, (bit + width + 7) >> 3);
+    const rest = Math.max(0, width - 32);
+    const high = Number((value >> 32n) & LOW_32);
+    if (rest > 0) this.#setBits(at, this.littleEndian ? bit + 32 : bit, rest, high);
+    const low = Number(value & LOW_32);
+    this.#setBits(at, this.littleEndian ? bit : bit + rest, width - rest, low);
   }
+}
+
+/**
+ * Memory that a decoded value owns: nobody seals or releases it, so that typed arrays over its bytes may be
+ * handed out.
+ */
+export class OwnMemory extends Memory {
+  readonly owned: Uint8Array;
+
+  constructor(bytes: Uint8Array, littleEndian: boolean) {
+    super(bytes, littleEndian);
+    this.owned = bytes;
+  }
+}
+
+/** `bytes`, once it is clear that `length` bytes at `at` are among them. */
+function inside(bytes: Uint8Array, at: number, length: number): Uint8Array {
+  if (at >= 0 && length >= 0 && at + length <= bytes.length) return bytes;
+  throw new RangeError(`${length} bytes at ${at} are not inside ${bytes.length} bytes of memory`);
+}
+
+/** The lowest `width` ≤ 32 bits of a number, the highest of them being the sign. */
+function signExtended(value: number, width: number): number {
+  return (value << (32 - width)) >> (32 - width);
 }
 
 /** Stands in for a view whose every use must throw. */
@@ -259,13 +314,9 @@ function refusing(error: () => Error): DataView {
 }
 
 /** What a setter throws: RangeError when the kind of value is right, TypeError when it is not. */
-function outOfRange(type: string, value: unknown): Error {
-  const wanted = /64|128/.test(type) ? "bigint" : type === "_Bool" ? "boolean" : "number";
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  if (
-    typeof value !== wanted &&
-    !(wanted === "number" && type.includes("bit-field") && typeof value === "bigint")
-  )
-    return new TypeError(`a ${type} takes a ${wanted}, not ${typeof value} ${shown}`);
-  return new RangeError(`${shown} does not fit ${type}`);
+export function refused(type: string, wanted: "number" | "bigint" | "boolean", value: unknown): Error {
+  const shown = typeof value === "bigint" ? `${value}` : inspect(value, { depth: 0 });
+  if (typeof value === wanted) return new RangeError(`${shown} does not fit ${type}`);
+  const kind = value === undefined || value === null ? "" : `${typeof value} `;
+  return new TypeError(`${type} takes a ${wanted}, not ${kind}${shown}`);
 }

@@ -1,11 +1,25 @@
 import { inspect } from "node:util";
 import type { KeyForm } from "./codec.js";
-import { Memory } from "./memory.js";
+import { Memory, OwnMemory } from "./memory.js";
 import { inside } from "./path.js";
-import type { Codec, Input, PlainKeys, View } from "./types.js";
-import { AT, composites, defineFields, type FieldTable, isView, MEMORY, toJson, viewClass } from "./view.js";
+import type { Codec, Input, PlainKeys, UnionMembers, View } from "./types.js";
+import {
+  AT,
+  CODEC,
+  type FieldCodec,
+  type FieldTable,
+  fieldProperties,
+  isView,
+  type Live,
+  MEMORY,
+  toJson,
+  viewClass,
+} from "./view.js";
 
-/** The bytes of a decoded union: an own enumerable symbol property, so that spread keeps it. */
+/**
+ * The bytes of a decoded union: an own enumerable symbol property, so that spread keeps them as they are at that
+ * moment and deep-equal sees them. The bytes of plain members between several unions are zero in it.
+ */
 const BYTES: unique symbol = Symbol("union bytes");
 
 /** Offset and codec of each member, as the compiler laid them out. */
@@ -14,11 +28,13 @@ export type Fields<T> = {
 };
 
 /** An anonymous union inside a struct: where it lies and the members that it promotes. */
-export interface UnionPart {
+export interface UnionPart<F = FieldTable> {
   readonly at: number;
   readonly size: number;
-  readonly fields: FieldTable;
+  readonly fields: F;
 }
+
+type UnionParts<G extends readonly object[]> = { readonly [I in keyof G]: UnionPart<Fields<G[I]>> };
 
 /** What generated code says of a struct. */
 export interface StructSpec<T> {
@@ -28,7 +44,7 @@ export interface StructSpec<T> {
   readonly size: number;
   readonly fields: Fields<Pick<T, PlainKeys<T>>>;
   /** The struct's anonymous unions, when it has any. */
-  readonly unions?: readonly UnionPart[];
+  readonly unions?: UnionParts<UnionMembers<T>>;
   /** Straight-line reads of `fields`. */
   decode(m: Memory, at: number, size?: number): Pick<T, PlainKeys<T>>;
   /** Straight-line writes of `fields`; padding has been zeroed. */
@@ -37,115 +53,165 @@ export interface StructSpec<T> {
 
 /** The codec of a struct. */
 export function struct<T extends object>(spec: StructSpec<T>): Codec<T> & KeyForm<T> {
-  const { name, size, unions = [], encode: encodeFields } = spec;
+  const { name, size, encode: encodeFields } = spec;
   const fields = spec.fields as FieldTable;
+  const unions = (spec.unions ?? []) as readonly UnionPart[];
   const hasGaps = Object.values(fields).reduce((sum, [, field]) => sum + field.size, 0) < size;
-  let StructView: (new (m: Memory, at: number) => View<T>) | undefined;
-
-  function encode(m: Memory, at: number, value: Input<T>): void {
-    if (typeof value !== "object" || value === null) throw notAnObject(name, value);
-    if (hasGaps) m.zero(at, size);
-    try {
-      encodeFields(m, at, value as never);
-    } catch (error) {
-      throw explain(fields, value as Record<string, unknown>, error);
-    }
-    if (unions.length > 0) encodeUnions(name, unions, m, at, value);
-  }
-
+  const Decoded = unions.length > 0 ? unionsClass(unions) : undefined;
   const decodeFields = spec.decode as (m: Memory, at: number, size?: number) => T;
-  const decode = unions.length > 0 ? withUnions(unions, decodeFields) : decodeFields;
-  const codec: Codec<T> = {
+  let StructView: (new (m: Memory, at: number) => View<T>) | undefined;
+  let liveFields: PropertyDescriptorMap | undefined;
+
+  const codec: Codec<T> & Live = {
     size,
-    decode,
-    encode,
+    decode: Decoded
+      ? (m, at, available) => Object.assign(Decoded.copy(m, at), decodeFields(m, at, available))
+      : decodeFields,
+    encode(m, at, value) {
+      if (typeof value !== "object" || value === null) throw notAnObject(name, value);
+      if (hasGaps) m.zero(at, size);
+      try {
+        encodeFields(m, at, value as never);
+      } catch (error) {
+        throw explain(size, fields, value as Record<string, unknown>, error);
+      }
+      if (Decoded) encodeUnions(codec, Decoded, name, m, at, value);
+    },
     view(m, at) {
       StructView ??= viewClass(codec, allFields(fields, unions));
       return new StructView(m, at);
     },
+    live(m, at) {
+      liveFields ??= fieldProperties(fields, live);
+      return Object.defineProperties(Decoded ? new Decoded(m, at) : new Owned(m, at), liveFields);
+    },
   };
-  composites.add(codec);
   const keyFields = Object.entries(fields).filter(([, [, field]]) => "keyForm" in field);
   if (keyFields.length === 0) return codec;
-  return Object.assign(codec, { keyForm: { ...codec, decode: withKeyText(keyFields, decode) } });
+  return Object.assign(codec, { keyForm: { ...codec, decode: withKeyText(keyFields, codec.decode) } });
 }
 
 /** What generated code says of a union. */
-export interface UnionSpec {
+export interface UnionSpec<T> {
   /** The C name, for errors: `union addr`. */
   readonly name: string;
   /** `sizeof`. */
   readonly size: number;
-  readonly fields: FieldTable;
+  readonly fields: Fields<UnionMembers<T>[0] & object>;
 }
 
 /** The codec of a union: decoded values keep all its bytes and show every member. */
-export function union<T extends object>({ name, size, fields }: UnionSpec): Codec<T> {
-  const parts = [{ at: 0, size, fields }];
+export function union<T extends object>(spec: UnionSpec<T>): Codec<T> {
+  const { name, size } = spec;
+  const fields = spec.fields as FieldTable;
+  const Decoded = unionsClass([{ at: 0, size, fields }]);
   let UnionView: (new (m: Memory, at: number) => View<T>) | undefined;
-  const codec: Codec<T> = {
+  const codec: Codec<T> & Live = {
     size,
-    decode: withUnions(parts, () => ({}) as T),
+    decode: (m, at) => Decoded.copy(m, at) as T,
     encode(m, at, value) {
       if (typeof value !== "object" || value === null) throw notAnObject(name, value);
-      encodeUnions(name, parts, m, at, value);
+      encodeUnions(codec, Decoded, name, m, at, value);
     },
     view(m, at) {
       UnionView ??= viewClass(codec, fields);
       return new UnionView(m, at);
     },
+    live: (m, at) => new Decoded(m, at),
   };
-  composites.add(codec);
   return codec;
 }
 
-/** Adds the promoted members to what `decodeFields` yields, as accessors over a copy of the unions' bytes. */
-function withUnions<T>(
-  unions: readonly UnionPart[],
-  decodeFields: (m: Memory, at: number, size?: number) => T,
-): (m: Memory, at: number, size?: number) => T {
-  const total = unions.reduce((sum, part) => sum + part.size, 0);
-  class WithUnions {
-    declare readonly [BYTES]: Uint8Array;
-    readonly #memory: Memory;
-    constructor(bytes: Uint8Array, littleEndian: boolean) {
-      Object.defineProperty(this, BYTES, { value: bytes, enumerable: true });
-      this.#memory = new Memory(bytes, littleEndian);
-    }
-    get [MEMORY](): Memory {
-      return this.#memory;
-    }
-  }
-  Object.defineProperties(WithUnions.prototype, {
-    [AT]: { value: 0 },
-    [inspect.custom]: { value: inspectUnion },
-    toJSON: { value: unionToJson, configurable: true },
-  });
-  let start = 0;
-  for (const part of unions) {
-    defineFields(WithUnions.prototype, shifted(part.fields, start), (codec) =>
-      composites.has(codec) ? codec.view : codec.decode,
-    );
-    start += part.size;
-  }
-  return (m, at, size) => {
-    const bytes = new Uint8Array(total);
-    let to = 0;
-    for (const part of unions) {
-      bytes.set(m.bytes(at + part.at, part.size), to);
-      to += part.size;
-    }
-    return Object.assign(new WithUnions(bytes, m.littleEndian), decodeFields(m, at, size)) as T;
-  };
+/** What reads a member of a decoded union: plain values as they are, anything else so that changing it counts. */
+function live(codec: FieldCodec): (m: OwnMemory, at: number) => unknown {
+  return codec.live ?? codec.decode;
 }
 
-function unionToJson(this: object): unknown {
+/** What reads and writes a place in the memory of a decoded value. */
+class Owned {
+  readonly #memory: OwnMemory;
+  readonly #at: number;
+  constructor(m: OwnMemory, at: number) {
+    this.#memory = m;
+    this.#at = at;
+  }
+  get [MEMORY](): OwnMemory {
+    return this.#memory;
+  }
+  get [AT](): number {
+    return this.#at;
+  }
+  static {
+    Object.defineProperties(Owned.prototype, {
+      [inspect.custom]: { value: inspectMembers },
+      toJSON: { value: membersToJson, writable: true, configurable: true },
+      // Lets Object.assign() make an own member of that name.
+      ["__proto__"]: { value: undefined, writable: true, configurable: true },
+    });
+  }
+}
+
+interface UnionsClass {
+  /** An object whose promoted members read and write `m`. */
+  new (m: OwnMemory, at: number): Owned;
+  /** The same, over a copy of the unions' bytes. */
+  copy(m: Memory, at: number): Owned;
+  readonly layout: UnionsLayout;
+}
+
+/** Makes the class of what has unions: its members are accessors over the bytes of the unions. */
+function unionsClass(parts: readonly UnionPart[]): UnionsClass {
+  const layout = unionsLayout(parts);
+  const bytesProperty: PropertyDescriptor = {
+    enumerable: true,
+    get(this: Owned) {
+      return unionBytes(layout, this[MEMORY], this[AT]);
+    },
+  };
+  class WithUnions extends Owned {
+    static readonly layout = layout;
+    static copy(m: Memory, at: number): WithUnions {
+      return new WithUnions(new OwnMemory(unionBytes(layout, m, at), m.littleEndian), -layout.start);
+    }
+    constructor(m: OwnMemory, at: number) {
+      super(m, at);
+      Object.defineProperty(this, BYTES, bytesProperty);
+    }
+  }
+  for (const { at, fields } of parts)
+    Object.defineProperties(WithUnions.prototype, fieldProperties(shifted(fields, at), live));
+  return WithUnions;
+}
+
+interface UnionsLayout {
+  readonly parts: readonly UnionPart[];
+  /** Where the first union starts, rounded down so that members stay aligned. */
+  readonly start: number;
+  /** From there to the end of the last union. */
+  readonly size: number;
+}
+
+function unionsLayout(parts: readonly UnionPart[]): UnionsLayout {
+  const first = Math.min(...parts.map(({ at }) => at));
+  const start = first - (first % 8);
+  return { parts, start, size: Math.max(...parts.map(({ at, size }) => at + size)) - start };
+}
+
+/** A copy of the bytes of the unions, those between them zero. */
+function unionBytes({ parts, start, size }: UnionsLayout, m: Memory, at: number): Uint8Array {
+  if (parts[0]!.size === size) return m.bytes(at + start, size);
+  const bytes = new Uint8Array(size);
+  for (const part of parts) bytes.set(m.bytes(at + part.at, part.size), part.at - start);
+  return bytes;
+}
+
+function membersToJson(this: object): unknown {
   const json: Record<string, unknown> = Object.create(null);
   for (const member in this) json[member] = toJson((this as Record<string, unknown>)[member]);
   return json;
 }
 
-function inspectUnion(this: object): unknown {
+function inspectMembers(this: object): unknown {
   const shown: Record<string, unknown> = {};
   for (const member in this) {
     const value = (this as Record<string, unknown>)[member];
@@ -154,21 +220,28 @@ function inspectUnion(this: object): unknown {
   return shown;
 }
 
-/** Writes the unions of `value`: their bytes when it was decoded, then the members that it names itself. */
+/**
+ * Writes the unions of `value`: byte by byte when it is a view or as it was decoded; else the bytes that it has
+ * from a spread, then the members that it names itself.
+ */
 function encodeUnions(
+  codec: object,
+  Decoded: UnionsClass,
   name: string,
-  unions: readonly UnionPart[],
   m: Memory,
   at: number,
   value: object,
 ): void {
-  const bytes = (value as { readonly [BYTES]?: Uint8Array })[BYTES];
-  let from = 0;
-  for (const part of unions) {
-    const place = at + part.at;
-    if (isView(value)) m.setBytes(place, value[MEMORY].bytes(value[AT] + part.at, part.size));
-    else encodeUnion(name, part, m, place, value, bytes?.subarray(from, from + part.size));
-    from += part.size;
+  const { parts, start, size } = Decoded.layout;
+  if (value instanceof Decoded || (isView(value) && value[CODEC] === codec)) {
+    for (const part of parts) m.setBytes(at + part.at, value[MEMORY].bytes(value[AT] + part.at, part.size));
+    return;
+  }
+  const kept = (value as { readonly [BYTES]?: Uint8Array })[BYTES];
+  const bytes = kept?.length === size ? kept : undefined;
+  for (const part of parts) {
+    const from = part.at - start;
+    encodeUnion(name, part, m, at + part.at, value, bytes?.subarray(from, from + part.size));
   }
 }
 
@@ -180,23 +253,21 @@ function encodeUnion(
   value: object,
   bytes: Uint8Array | undefined,
 ): void {
-  const named = Object.keys(part.fields).filter(
-    (member) => Object.hasOwn(value, member) && (value as Record<string, unknown>)[member] !== undefined,
-  );
   const written: [member: string, as: Uint8Array][] = [];
-  for (const member of named) {
+  for (const [member, [offset, codec]] of Object.entries(part.fields)) {
+    const given = Object.hasOwn(value, member) ? (value as Record<string, unknown>)[member] : undefined;
+    if (given === undefined) continue;
     const aside = Memory.alloc(part.size, m.littleEndian);
     if (bytes) aside.setBytes(0, bytes);
-    const [offset, codec] = part.fields[member]!;
     try {
-      codec.encode(aside, offset, (value as Record<string, unknown>)[member] as never);
+      codec.encode(aside, offset, given as never);
     } catch (error) {
       throw inside(member, error);
     }
     const as = aside.bytes(0, part.size);
     if (!bytes || as.some((byte, i) => byte !== bytes[i])) written.push([member, as]);
   }
-  if (written.length > 1 || (!bytes && written.length !== 1)) {
+  if (written.length > 1 || (!bytes && written.length === 0)) {
     const members = Object.keys(part.fields).join(", ");
     const given =
       written.length === 0 ? "none is given" : `${written.map(([member]) => member).join(" and ")} are given`;
@@ -233,13 +304,14 @@ function allFields(fields: FieldTable, unions: readonly UnionPart[]): FieldTable
 }
 
 /** Finds the member that cannot be encoded, off the hot path: straight-line code does not say. */
-function explain(fields: FieldTable, value: Record<string, unknown>, error: unknown): unknown {
+function explain(size: number, fields: FieldTable, value: Record<string, unknown>, error: unknown): unknown {
   for (const [member, [at, codec]] of Object.entries(fields)) {
     try {
-      codec.encode(Memory.alloc(at + codec.size + 32), at, value[member] as never);
+      codec.encode(Memory.alloc(size), at, value[member] as never);
     } catch (cause) {
-      if (value[member] === undefined) return inside(member, new TypeError("is missing"));
-      return inside(member, cause);
+      if (value[member] !== undefined) return inside(member, cause);
+      const hint = Object.hasOwn(value, MEMORY) ? " — to spread a view, copy() it: { ...copy(view) }" : "";
+      return inside(member, new TypeError(`is missing${hint}`));
     }
   }
   return error;

@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 /**
  * Text in `char` arrays. C promises no encoding, so what is not UTF-8 must survive: each such byte becomes a
  * lone low surrogate U+DC80 … U+DCFF (which valid UTF-8 never yields) and turns back into its byte.
@@ -5,32 +7,35 @@
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Decodes up to the first NUL, or (`cut` false) up to the trailing NULs. */
+/** Up to so many characters of ASCII, the usual case, are fastest by hand; anything else goes to the decoder. */
+const SHORT = 24;
+
+/**
+ * Decodes `length` bytes, which must be there.
+ * @param cut whether text ends at the first NUL, or only trailing NULs are dropped.
+ */
 export function decodeText(bytes: Uint8Array, at: number, length: number, cut: boolean): string {
   let end = at + length;
-  if (end > bytes.length) throw new RangeError(`text of ${length} bytes at ${at} ends behind the memory`);
-  if (cut) {
-    // Short ASCII, the usual case, is fastest by hand; longer or other text goes to the decoder below.
-    let text = "";
-    const short = Math.min(end, at + 24);
-    let i = at;
-    for (; i < short; i++) {
-      const byte = bytes[i]!;
-      if (byte === 0) return text;
-      if (byte > 0x7f) break;
-      text += String.fromCharCode(byte);
-    }
-    if (i === end) return text;
-    const nul = bytes.indexOf(0, i);
-    if (nul !== -1 && nul < end) end = nul;
-  } else {
-    while (end > at && bytes[end - 1] === 0) end--;
+  if (!cut) while (end > at && bytes[end - 1] === 0) end--;
+  const short = Math.min(end, at + SHORT);
+  let text = "";
+  let i = at;
+  for (; i < short; i++) {
+    const byte = bytes[i]!;
+    if (byte === 0 && cut) return text;
+    if (byte > 0x7f) break;
+    text += String.fromCharCode(byte);
   }
-  const slice = bytes.subarray(at, end);
+  if (i === end) return text;
+  if (cut) {
+    while (i < end && bytes[i] !== 0) i++;
+    end = i;
+  }
+  const encoded = bytes.subarray(at, end);
   try {
-    return strict.decode(slice);
+    return strict.decode(encoded);
   } catch {
-    return decodeEscaping(slice);
+    return decodeEscaping(encoded);
   }
 }
 
@@ -60,13 +65,19 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
 
 /** Writes text (or bytes) and zeroes the rest; a RangeError when it is longer than `length` bytes. */
 export function encodeText(bytes: Uint8Array, at: number, length: number, value: string | Uint8Array): void {
-  const encoded = typeof value === "string" ? toBytes(value) : value;
-  if (!(encoded instanceof Uint8Array))
-    throw new TypeError(`char[${length}] takes a string or bytes, not ${typeof value}`);
+  const encoded = typeof value === "string" && !isAscii(value) ? toBytes(value) : value;
+  if (typeof encoded !== "string" && !(encoded instanceof Uint8Array))
+    throw new TypeError(`char[${length}] takes a string or bytes, not ${inspect(value, { depth: 0 })}`);
   if (encoded.length > length)
     throw new RangeError(`text of ${encoded.length} bytes does not fit char[${length}]`);
-  bytes.set(encoded, at);
+  if (typeof encoded !== "string") bytes.set(encoded, at);
+  else for (let i = 0; i < encoded.length; i++) bytes[at + i] = encoded.charCodeAt(i);
   bytes.fill(0, at + encoded.length, at + length);
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
 }
 
 /** UTF-8, lone surrogates U+DC80 … U+DCFF turned back into the bytes they stand for. */

@@ -20,7 +20,8 @@ declare const source: unique symbol;
 
 /**
  * A C union, or what a struct gets from its anonymous unions: `G` is a tuple with one object type per union.
- * All members can be read; setting one changes the others, as in C.
+ * All members can be read; setting one changes the others, as in C, and so does changing the struct or array that
+ * one reads as.
  */
 export type Unions<G extends readonly object[]> = Flatten<G> & {
   /** Marks the union's members for the compiler; there is no such property. */
@@ -51,11 +52,12 @@ export type Input<T> = T extends string
         : T extends readonly unknown[]
           ? number extends T["length"]
             ? ArrayLike<Input<T[number]>>
-            : { readonly [I in keyof T]: Input<T[I]> } | SizedArrayLike<Input<T[number]>, T["length"]>
+            : { readonly [I in keyof T]: Input<T[I]> } | NoArray<Input<T[number]>>
           : { readonly [K in keyof T]: Input<T[K]> };
 
-interface SizedArrayLike<E, N extends number> {
-  readonly length: N;
+/** Array-likes that are no arrays, a view among them: for tuples, whose length `tsc` checks where it knows it. */
+interface NoArray<E> {
+  readonly length: number;
   readonly [index: number]: E;
   readonly map?: never;
 }
@@ -72,6 +74,11 @@ export type PlainKeys<T> = T extends { readonly [groups]: infer G extends readon
   ? Exclude<keyof T, keyof Flatten<G> | typeof groups | "toJSON">
   : keyof T;
 
+/** The members of a union, or of a struct's anonymous unions: one object type per union. */
+export type UnionMembers<T> = T extends { readonly [groups]: infer G extends readonly object[] }
+  ? G
+  : readonly [];
+
 type OneOfEach<G extends readonly object[]> = G extends readonly [infer First, ...infer Rest extends object[]]
   ? ExactlyOne<First> & OneOfEach<Rest>
   : unknown;
@@ -80,25 +87,27 @@ type ExactlyOne<M> = {
   [K in keyof M]: { readonly [P in K]: Input<M[P]> } & { readonly [P in Exclude<keyof M, K>]?: never };
 }[keyof M];
 
-/** An array in memory: its elements are read and written in place. */
-export interface ArrayView<E, I = E> {
+/**
+ * An array in memory: its elements are read and written in place. An index outside reads as undefined, as in
+ * any array, and is a RangeError when written.
+ */
+export interface ArrayView<E> {
   readonly length: number;
   [index: number]: E;
   [Symbol.iterator](): IterableIterator<E>;
-  /** Writes one element from anything that it may be written from. */
-  set(index: number, value: I): void;
 }
 
 /**
  * A `T` that stays in memory: its members read and write the memory itself, one at a time, without decoding
- * the rest. Take a copy with {@link copy}.
+ * the rest, and it may be assigned whole, member by member or element by element. Take a copy with {@link copy};
+ * that is also what to spread.
  */
 export type View<T> = T extends Scalar
   ? T
   : (T extends TypedArray
       ? ArrayView<T[number]>
       : T extends readonly unknown[]
-        ? ArrayView<View<T[number]>, Input<T[number]>>
+        ? ArrayView<View<T[number]>>
         : T extends { readonly [groups]: unknown }
           ? { [K in Exclude<keyof T, typeof groups | "toJSON">]: View<T[K]> }
           : { [K in keyof T]: View<T[K]> }) &
@@ -120,6 +129,9 @@ export interface Codec<T> {
   decode(m: Memory, at: number, size?: number): T;
   /** Writes the value at `at`, padding as zeros; throws a RangeError or TypeError that names the field. */
   encode(m: Memory, at: number, value: Input<T>): void;
-  /** The value in place: scalars and text as they are now, anything else as a {@link View}. */
-  view(m: Memory, at: number): View<T>;
+  /**
+   * The value in place: scalars and text as they are now, anything else as a {@link View}.
+   * @param size as for {@link decode}.
+   */
+  view(m: Memory, at: number, size?: number): View<T>;
 }

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
-import { Memory } from "./memory.js";
+import { Memory, type OwnMemory } from "./memory.js";
+import { inside } from "./path.js";
 import type { Codec, View, ViewOf } from "./types.js";
 
 /** Where a view's bytes are. Symbols, because every string may be the name of a C member. */
@@ -7,8 +8,17 @@ export const MEMORY: unique symbol = Symbol("memory");
 export const AT: unique symbol = Symbol("at");
 export const CODEC: unique symbol = Symbol("codec");
 
+/** What codecs of structs, unions and arrays have besides, for the members of a decoded union. */
+export interface Live {
+  /**
+   * Decodes without copying: what comes back reads, and when changed writes, the memory itself, and is as like
+   * a decoded value as can be. A view, by contrast, is made to be cheap.
+   */
+  live?(m: OwnMemory, at: number): unknown;
+}
+
 /** What a view needs of a field's codec. Every `Codec<T>` is one. */
-export interface FieldCodec {
+export interface FieldCodec extends Live {
   readonly size: number;
   decode(m: Memory, at: number): unknown;
   view(m: Memory, at: number): unknown;
@@ -43,45 +53,49 @@ export function moveView(view: object, at: number): void {
   (view as { [AT]: number })[AT] = at;
 }
 
-/** Codecs of structs and unions: what is read from inside a union stays a view, so that writes to it count. */
-export const composites: WeakSet<object> = new WeakSet();
-
 /**
- * Defines each field as a property that reads and writes the memory that the object is `[AT]`.
- * @param read how to read a field; as a view when left out.
+ * Properties that read and write the fields in the memory that their object is `[AT]`.
+ * @param reader says how to read a field; as a view when left out.
  */
-export function defineFields(
-  target: object,
+export function fieldProperties(
   fields: FieldTable,
-  read: (codec: FieldCodec) => FieldCodec["view"] = (codec) => codec.view,
-): void {
+  reader: (codec: FieldCodec) => (m: never, at: number) => unknown = (codec) => codec.view,
+): PropertyDescriptorMap {
+  const properties: PropertyDescriptorMap = Object.create(null);
   for (const [name, [offset, codec]] of Object.entries(fields)) {
-    const view = read(codec);
-    Object.defineProperty(target, name, {
+    const read = reader(codec) as FieldCodec["view"];
+    properties[name] = {
       enumerable: true,
       configurable: true,
       get(this: InPlace<unknown>) {
-        return view(this[MEMORY], this[AT] + offset);
+        return read(this[MEMORY], this[AT] + offset);
       },
-      set(this: InPlace<unknown>, value: never) {
-        assign(codec, this[MEMORY], this[AT] + offset, value);
+      set(this: InPlace<unknown>, value: unknown) {
+        assign(name, codec, this[MEMORY], this[AT] + offset, value);
       },
-    });
+    };
   }
+  return properties;
+}
+
+/** Defines {@link fieldProperties}, read as views, on an object that has `[MEMORY]` and `[AT]`. */
+export function defineFields(target: object, fields: FieldTable): void {
+  Object.defineProperties(target, fieldProperties(fields));
 }
 
 /**
- * Writes in place. What takes more than one store is encoded aside first: a value that is refused changes
- * nothing, and a value may be a view of the very bytes that it replaces.
+ * Writes one member in place. What takes more than one store is encoded aside first: a value that is refused
+ * changes nothing, and a value may be a view of the very bytes that it replaces.
  */
-export function assign(codec: FieldCodec, m: Memory, at: number, value: never): void {
-  if (codec.view === codec.decode) {
-    codec.encode(m, at, value);
-    return;
+function assign(member: string, codec: FieldCodec, m: Memory, at: number, value: unknown): void {
+  const stores = codec.view === codec.decode ? "one" : "many";
+  const to = stores === "one" ? m : Memory.alloc(codec.size, m.littleEndian);
+  try {
+    codec.encode(to, stores === "one" ? at : 0, value as never);
+  } catch (error) {
+    throw inside(member, error);
   }
-  const aside = Memory.alloc(codec.size, m.littleEndian);
-  codec.encode(aside, 0, value);
-  m.setBytes(at, aside.bytes(0, codec.size));
+  if (to !== m) m.setBytes(at, to.bytes(0, codec.size));
 }
 
 /** Makes the class of a struct's views. */
@@ -114,62 +128,119 @@ function toJsonCopy(this: object): unknown {
   return toJson(copy(this as ViewOf<unknown>));
 }
 
-/** Makes the view of an array: an object whose indexes read and write the memory. */
-export function arrayView(m: Memory, at: number, codec: object, element: FieldCodec, length: number): object {
-  return new Proxy(new ArrayTarget(m, at, codec, element, length), arrayHandler);
+/**
+ * Makes the view of an array: indexes read and write the memory, and everything that arrays can do without
+ * changing their length works.
+ * @param read how to read an element; as a view when left out.
+ */
+export function arrayView(
+  m: Memory,
+  at: number,
+  codec: object,
+  element: FieldCodec,
+  length: number,
+  read: FieldCodec["view"] = element.view,
+): object {
+  return new Proxy(anArray, new ArrayInPlace(m, at, codec, element, length, read));
 }
 
-class ArrayTarget {
+/** What all views of arrays pretend to be; nothing is ever in it. */
+const anArray: unknown[] = [];
+
+class ArrayInPlace implements ProxyHandler<unknown[]> {
   readonly [MEMORY]: Memory;
   [AT]: number;
   readonly [CODEC]: object;
   readonly #element: FieldCodec;
-  readonly length: number;
+  readonly #length: number;
+  readonly #read: FieldCodec["view"];
 
-  constructor(m: Memory, at: number, codec: object, element: FieldCodec, length: number) {
+  constructor(
+    m: Memory,
+    at: number,
+    codec: object,
+    element: FieldCodec,
+    length: number,
+    read: FieldCodec["view"],
+  ) {
     this[MEMORY] = m;
     this[AT] = at;
     this[CODEC] = codec;
     this.#element = element;
-    this.length = length;
+    this.#length = length;
+    this.#read = read;
   }
 
-  static get(target: ArrayTarget, index: number): unknown {
-    return target.#element.view(target[MEMORY], target[AT] + index * target.#element.size);
+  get(_: unknown[], key: string | symbol, proxy: unknown): unknown {
+    if (key === "length") return this.#length;
+    const index = toIndex(key);
+    if (index !== undefined) return index < this.#length ? this.#at(index) : undefined;
+    if (key === Symbol.iterator) return () => this.#iterate();
+    if (key === "toJSON") return toJsonCopy;
+    if (key === inspect.custom) return inspectCopy;
+    if (isPlace(key)) return this[key];
+    return Reflect.get(Array.prototype, key, proxy);
   }
 
-  static set(target: ArrayTarget, index: number, value: unknown): void {
-    if (!(index >= 0 && index < target.length))
-      throw new RangeError(`index ${index} is outside an array of ${target.length} elements`);
-    assign(target.#element, target[MEMORY], target[AT] + index * target.#element.size, value as never);
+  set(_: unknown[], key: string | symbol, value: unknown): boolean {
+    const index = toIndex(key);
+    if (index !== undefined && index < this.#length) {
+      const { size } = this.#element;
+      assign(`[${index}]`, this.#element, this[MEMORY], this[AT] + index * size, value);
+    } else if (key === AT) this[AT] = value as number;
+    else if (index !== undefined)
+      throw new RangeError(`index ${index} is outside an array of ${this.#length} elements`);
+    else throw new TypeError(`an array in memory has no writable member ${inspect(key)}`);
+    return true;
+  }
+
+  has(_: unknown[], key: string | symbol): boolean {
+    const index = toIndex(key);
+    return index === undefined ? isPlace(key) || key in anArray : index < this.#length;
+  }
+
+  ownKeys(): string[] {
+    return [...Array.from({ length: this.#length }, (_, i) => `${i}`), "length"];
+  }
+
+  getOwnPropertyDescriptor(_: unknown[], key: string | symbol): PropertyDescriptor | undefined {
+    if (key === "length") return { value: this.#length, writable: true };
+    const index = toIndex(key);
+    if (index === undefined || index >= this.#length) return undefined;
+    return { value: this.#at(index), writable: true, enumerable: true, configurable: true };
+  }
+
+  defineProperty(): boolean {
+    return false;
+  }
+  deleteProperty(): boolean {
+    return false;
+  }
+  preventExtensions(): boolean {
+    return false;
+  }
+  setPrototypeOf(): boolean {
+    return false;
+  }
+
+  #at(index: number): unknown {
+    return this.#read(this[MEMORY], this[AT] + index * this.#element.size);
+  }
+
+  *#iterate(): IterableIterator<unknown> {
+    for (let i = 0; i < this.#length; i++) yield this.#at(i);
   }
 }
 
-const arrayHandler: ProxyHandler<ArrayTarget> = {
-  get(target, key) {
-    if (typeof key === "string") {
-      const index = Number(key);
-      if (index >= 0 && index < target.length && Number.isInteger(index))
-        return ArrayTarget.get(target, index);
-      if (key === "length") return target.length;
-      if (key === "set") return (at: number, value: unknown) => ArrayTarget.set(target, at, value);
-      if (key === "toJSON") return () => toJsonCopy.call(target);
-      return undefined;
-    }
-    if (key === Symbol.iterator) return () => iterate(target);
-    if (key === inspect.custom) return () => inspectCopy.call(target);
-    return Reflect.get(target, key);
-  },
-  set(target, key, value) {
-    if (key === AT) target[AT] = value as number;
-    else ArrayTarget.set(target, typeof key === "string" ? Number(key) : Number.NaN, value);
-    return true;
-  },
-  has: (target, key) => (typeof key === "string" ? Number(key) < target.length : key in target),
-};
+/** The number that a property name is the canonical form of, when that is an index. */
+function toIndex(key: string | symbol): number | undefined {
+  if (typeof key === "symbol") return undefined;
+  const index = Number(key);
+  return index >= 0 && Number.isInteger(index) && `${index}` === key ? index : undefined;
+}
 
-function* iterate(target: ArrayTarget): IterableIterator<unknown> {
-  for (let i = 0; i < target.length; i++) yield ArrayTarget.get(target, i);
+function isPlace(key: string | symbol): key is typeof MEMORY | typeof AT | typeof CODEC {
+  return key === MEMORY || key === AT || key === CODEC;
 }
 
 /**

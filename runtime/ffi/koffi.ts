@@ -51,6 +51,7 @@ const koffiTypes: Record<CType, string> = {
   ptr: "uintptr_t",
   buf: "void *",
   str: "const char *",
+  "str?": "const char *",
   s32: "int",
   u32: "uint32_t",
   s64: "int64_t",
@@ -85,11 +86,12 @@ function bind(
   rest: readonly unknown[],
 ): unknown {
   try {
-    return handle.func(
+    const bound = handle.func(
       name,
       koffiTypes[result],
       types.map((type) => koffiTypes[type]),
     );
+    return types.includes("str") ? checkingTexts(name, types, bound) : bound;
   } catch (cause) {
     const newest = rest.at(-1) as { since?: string } | undefined;
     const needs = newest?.since ?? "1.1";
@@ -99,6 +101,19 @@ function bind(
       cause,
     });
   }
+}
+
+/** koffi makes NULL of undefined, which libbpf does not expect, and C ends a text at its first NUL. */
+function checkingTexts(name: string, types: readonly CType[], bound: (...args: unknown[]) => unknown) {
+  const texts = types.flatMap((type, index) => (type === "str" ? [index] : []));
+  return (...args: unknown[]): unknown => {
+    for (const index of texts) {
+      const text = args[index];
+      if (typeof text !== "string" || text.includes("\0"))
+        throw new TypeError(`${name}: a string without NUL is needed, not ${typeof text}`);
+    }
+    return bound(...args);
+  };
 }
 
 /** errno of the call just made. Any failing call in between, of Node's too, overwrites it. */

@@ -29,13 +29,18 @@ export function systemError(
   where: string,
   syscall: string,
   number: number,
-  details: Partial<BpfErrorDetails> = {},
+  details: Partial<BpfErrorDetails> & {
+    readonly what?: string | undefined;
+    readonly todo?: string | undefined;
+  } = {},
 ): BpfError {
   const code = errnoName(number);
   const text =
-    getSystemErrorMap().get(-number)?.[1] ?? (code === "ENOTSUPP" ? "not supported by this kernel" : code);
-  const hint = hints[code];
-  return new BpfError(`${where}: ${syscall}: ${text} (${code})${hint === undefined ? "" : ` — ${hint()}`}`, {
+    details.what ??
+    getSystemErrorMap().get(-number)?.[1] ??
+    (code === "ENOTSUPP" ? "not supported by this kernel" : code);
+  const hint = details.todo ?? hints[code]?.();
+  return new BpfError(`${where}: ${syscall}: ${text} (${code})${hint === undefined ? "" : ` — ${hint}`}`, {
     code,
     errno: number,
     syscall,

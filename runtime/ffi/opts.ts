@@ -25,6 +25,7 @@ export const optsLayouts = {
     func_name: [32, "str"],
     attach_mode: [40, "u32"],
   },
+  bpf_map_create_opts: { size: 80, map_flags: [28, "u32"], map_extra: [32, "u64"], numa_node: [40, "u32"] },
   bpf_map_batch_opts: { size: 24, elem_flags: [8, "u64"], flags: [16, "u64"] },
 } as const;
 

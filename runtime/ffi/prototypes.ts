@@ -2,7 +2,7 @@
  * The C functions that the runtime calls, one line each, as libbpf 1.7 declares them.
  *
  * The first name is what the function returns, the others are its parameters:
- * `ptr` an address (0 is NULL) · `buf` memory of JavaScript's, or null · `str` a C string, or null ·
+ * `ptr` an address (0 is NULL) · `buf` memory of JavaScript's, or null · `str` a C string, `str?` or null ·
  * `s32 u32 s64 size bool void` as in C. A line with `since` is bound on libbpf from that version on.
  */
 export const libbpfPrototypes = {
@@ -20,8 +20,8 @@ export const libbpfPrototypes = {
   bpf_object__find_program_by_name: ["ptr", "ptr", "str"],
   bpf_object__find_map_by_name: ["ptr", "ptr", "str"],
 
-  bpf_program__name: ["str", "ptr"],
-  bpf_program__section_name: ["str", "ptr"],
+  bpf_program__name: ["str?", "ptr"],
+  bpf_program__section_name: ["str?", "ptr"],
   bpf_program__fd: ["s32", "ptr"],
   bpf_program__type: ["s32", "ptr"],
   bpf_program__autoload: ["bool", "ptr"],
@@ -43,7 +43,7 @@ export const libbpfPrototypes = {
   bpf_program__attach_uprobe_opts: ["ptr", "ptr", "s32", "str", "size", "ptr"],
   bpf_prog_test_run_opts: ["s32", "s32", "ptr"],
 
-  bpf_map__name: ["str", "ptr"],
+  bpf_map__name: ["str?", "ptr"],
   bpf_map__fd: ["s32", "ptr"],
   bpf_map__type: ["s32", "ptr"],
   bpf_map__key_size: ["u32", "ptr"],
@@ -57,8 +57,9 @@ export const libbpfPrototypes = {
   bpf_map__set_numa_node: ["s32", "ptr", "u32"],
   bpf_map__autocreate: ["bool", "ptr"],
   bpf_map__set_autocreate: ["s32", "ptr", "bool"],
-  bpf_map__pin_path: ["str", "ptr"],
-  bpf_map__set_pin_path: ["s32", "ptr", "str"],
+  bpf_map__pin_path: ["str?", "ptr"],
+  bpf_map__set_pin_path: ["s32", "ptr", "str?"],
+  bpf_map__inner_map: ["ptr", "ptr"],
   bpf_map__is_internal: ["bool", "ptr"],
   bpf_map__reuse_fd: ["s32", "ptr", "s32"],
   bpf_map__pin: ["s32", "ptr", "str"],
@@ -73,9 +74,17 @@ export const libbpfPrototypes = {
   bpf_map_get_next_key: ["s32", "s32", "ptr", "ptr"],
   bpf_map_lookup_batch: ["s32", "s32", "buf", "buf", "buf", "buf", "buf", "ptr"],
   bpf_map_freeze: ["s32", "s32"],
+  bpf_map_create: ["s32", "s32", "str", "u32", "u32", "u32", "ptr"],
+  bpf_map_get_fd_by_id: ["s32", "u32"],
   bpf_obj_get: ["s32", "str"],
   bpf_obj_pin: ["s32", "s32", "str"],
   bpf_obj_get_info_by_fd: ["s32", "s32", "buf", "buf"],
+
+  perf_buffer__new: ["ptr", "s32", "size", "ptr", "ptr", "ptr", "ptr"],
+  perf_buffer__free: ["void", "ptr"],
+  perf_buffer__epoll_fd: ["s32", "ptr"],
+  perf_buffer__buffer_cnt: ["size", "ptr"],
+  perf_buffer__buffer: ["s32", "ptr", "s32", "ptr", "ptr"],
 
   bpf_link__fd: ["s32", "ptr"],
   bpf_link__destroy: ["s32", "ptr"],
@@ -92,6 +101,7 @@ export const libcPrototypes = {
   munmap: ["s32", "ptr", "size"],
   fcntl: ["s32", "s32", "s32", "s32"],
   close: ["s32", "s32"],
+  unlink: ["s32", "str"],
   free: ["void", "ptr"],
   vasprintf: ["s32", "ptr", "ptr", "ptr"],
   getpagesize: ["s32"],
@@ -111,7 +121,8 @@ export interface Since {
 interface CTypes {
   ptr: number;
   buf: Uint8Array | BigUint64Array | Uint32Array | null;
-  str: string | null;
+  str: string;
+  "str?": string | null;
   s32: number;
   u32: number;
   s64: number;

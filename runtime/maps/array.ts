@@ -1,32 +1,24 @@
-import { Memory } from "../codec/memory.js";
+import { u32 } from "../codec/codec.js";
 import type { Codec, Input, View } from "../codec/types.js";
-import { stateError } from "../errors.js";
-import { type Area, borrow, giveBack, libbpf } from "../ffi/native.js";
-import { about, RawMap } from "./hash.js";
-import { BpfMap, expectSizes, type MapHandle } from "./map.js";
+import { closedError, stateError } from "../errors.js";
+import { EntryMap } from "./hash.js";
+import type { MapHandle } from "./map.js";
 import { MappedMemory } from "./mapping.js";
 import { BPF_F_MMAPABLE } from "./types.js";
-
-const VALUE_OFFSET = 8;
 
 /**
  * `BPF_MAP_TYPE_ARRAY`: `length` values, all there from the start, numbered from 0. One declared with
  * `BPF_F_MMAPABLE` is mapped, and read and written without system calls.
  */
-export class ArrayMap<V> extends BpfMap {
+export class ArrayMap<V> extends EntryMap<number, V> {
   readonly #value: Codec<V>;
-  readonly #area: Area;
-  readonly #memory: Memory;
   readonly #stride: number;
   #mapped: MappedMemory | undefined;
 
   constructor(handle: MapHandle, value: Codec<V>) {
-    super(handle);
-    expectSizes(handle, 4, value.size);
+    super(handle, u32, value);
     this.#value = value;
     this.#stride = Math.ceil(value.size / 8) * 8;
-    this.#area = borrow(VALUE_OFFSET + value.size);
-    this.#memory = new Memory(this.#area.bytes);
   }
 
   /** How many values there are: `max_entries`. */
@@ -38,25 +30,15 @@ export class ArrayMap<V> extends BpfMap {
   get(index: number): V {
     this.#checkIndex(index);
     if (this.flags & BPF_F_MMAPABLE) return this.#value.decode(this.#map().memory, index * this.#stride);
-    this.#memory.setU32(0, index);
-    const { address } = this.#area;
-    const result = libbpf.bpf_map_lookup_elem(this.descriptor, address, address + VALUE_OFFSET);
-    this.check("bpf_map_lookup_elem", result);
-    return this.#value.decode(this.#memory, VALUE_OFFSET);
+    // Every index exists; the kernel has no values where a map is being torn down.
+    if (!this.find(index)) throw closedError(this.where);
+    return this.entry.value();
   }
 
   /** Replaces the value at an index. A bad index is a RangeError. */
   set(index: number, value: Input<V>): void {
     this.#checkIndex(index);
-    const { address } = this.#area;
-    try {
-      this.#value.encode(this.#memory, VALUE_OFFSET, value);
-    } catch (error) {
-      throw about(this.where, "value", error);
-    }
-    this.#memory.setU32(0, index);
-    const result = libbpf.bpf_map_update_elem(this.descriptor, address, address + VALUE_OFFSET, 0n);
-    this.check("bpf_map_update_elem", result);
+    this.store(index, value);
   }
 
   /**
@@ -65,6 +47,7 @@ export class ArrayMap<V> extends BpfMap {
    */
   view(index: number): View<V> {
     this.#checkIndex(index);
+    void this.fd;
     if (!(this.flags & BPF_F_MMAPABLE))
       throw stateError(
         this.where,
@@ -87,16 +70,9 @@ export class ArrayMap<V> extends BpfMap {
     return this.entries();
   }
 
-  /** The same map, by the same descriptor, with keys and values as bytes. */
-  get raw(): RawMap {
-    return this.as(RawMap);
-  }
-
   protected override release(): void {
     super.release();
     this.#mapped?.close();
-    this.#memory.release(this.where);
-    giveBack(this.#area);
   }
 
   #map(): MappedMemory {

@@ -2,17 +2,8 @@ import type { KeyForm } from "../codec/codec.js";
 import { bytes } from "../codec/codec.js";
 import { Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
-import {
-  type Area,
-  borrow,
-  EINVAL,
-  ENOENT,
-  ENOSPC,
-  ENOTSUPP,
-  giveBack,
-  libbpf,
-  opts,
-} from "../ffi/native.js";
+import { EINVAL, ENOENT, ENOSPC, ENOTSUPP, libbpf, opts } from "../ffi/native.js";
+import { Entry } from "./entry.js";
 import { BpfMap, expectSizes, type MapHandle, valueBytes } from "./map.js";
 
 /** How {@link HashMap.set} treats a key that is there already. */
@@ -25,41 +16,73 @@ const modes = { any: 0n, create: 1n, replace: 2n } as const;
 const FIRST_BATCH = 256;
 const BIGGEST_BATCH = 4096;
 
+/** What all maps with values share: finding, storing and removing one entry at a time. */
+export abstract class EntryMap<K, V> extends BpfMap {
+  protected readonly entry: Entry<K, V>;
+
+  constructor(handle: MapHandle, key: Codec<K>, value: Codec<V>) {
+    super(handle);
+    expectSizes(handle, key.size, value.size);
+    this.entry = new Entry(this.where, key, value);
+  }
+
+  /** The same map, by the same descriptor, with keys and values as bytes. */
+  get raw(): RawMap {
+    return this.as(RawMap);
+  }
+
+  /** Looks a key up, and leaves the value in the entry. */
+  protected find(
+    key: Input<K>,
+    syscall: "bpf_map_lookup_elem" | "bpf_map_lookup_and_delete_elem" = "bpf_map_lookup_elem",
+  ): boolean {
+    this.entry.setKey(key);
+    return this.exists(syscall, libbpf[syscall](this.descriptor, this.entry.keyAt, this.entry.valueAt));
+  }
+
+  protected store(key: Input<K>, value: Input<V>, flags = 0n): void {
+    this.entry.setValue(value);
+    this.entry.setKey(key);
+    const { keyAt, valueAt } = this.entry;
+    this.check("bpf_map_update_elem", libbpf.bpf_map_update_elem(this.descriptor, keyAt, valueAt, flags));
+  }
+
+  /** Removes a key and says whether it was there. */
+  protected remove(key: Input<K>): boolean {
+    this.entry.setKey(key);
+    return this.exists("bpf_map_delete_elem", libbpf.bpf_map_delete_elem(this.descriptor, this.entry.keyAt));
+  }
+
+  /** False when the kernel has no such key; any other failure is an error. */
+  protected exists(syscall: string, result: number): boolean {
+    if (result === 0) return true;
+    if (result !== ENOENT) this.check(syscall, result);
+    return false;
+  }
+
+  protected override release(): void {
+    super.release();
+    this.entry.release();
+  }
+}
+
 /**
  * A map with keys: `BPF_MAP_TYPE_HASH`, `BPF_MAP_TYPE_LRU_HASH`. Like a JavaScript `Map`, except that keys and
  * values are copies: what is in the kernel changes only by {@link set} and {@link delete}.
  */
-export class HashMap<K, V> extends BpfMap {
-  readonly #key: Codec<K>;
+export class HashMap<K, V> extends EntryMap<K, V> {
   readonly #value: Codec<V>;
   readonly #decodeKey: Codec<K>["decode"];
-  /** A key, then a value, at addresses that never change: nothing is marshalled per call. */
-  readonly #area: Area;
-  readonly #memory: Memory;
-  readonly #keyAt: number;
-  readonly #valueAt: number;
-  readonly #valueOffset: number;
 
   constructor(handle: MapHandle, key: Codec<K>, value: Codec<V>) {
-    super(handle);
-    const wide = valueBytes(handle);
-    if (value.size !== wide || key.size !== handle.keySize) expectSizes(handle, key.size, value.size);
-    this.#key = key;
+    super(handle, key, value);
     this.#value = value;
     this.#decodeKey = ((key as KeyForm<K>).keyForm ?? key).decode;
-    this.#valueOffset = Math.ceil(handle.keySize / 8) * 8;
-    this.#area = borrow(this.#valueOffset + wide);
-    this.#memory = new Memory(this.#area.bytes);
-    this.#keyAt = this.#area.address;
-    this.#valueAt = this.#area.address + this.#valueOffset;
   }
 
   /** The value of a key, or undefined (`bpf_map_lookup_elem`). */
   get(key: Input<K>): V | undefined {
-    this.#encodeKey(key);
-    const result = libbpf.bpf_map_lookup_elem(this.descriptor, this.#keyAt, this.#valueAt);
-    if (result !== 0) return this.#missing("bpf_map_lookup_elem", result);
-    return this.#value.decode(this.#memory, this.#valueOffset);
+    return this.find(key) ? this.entry.value() : undefined;
   }
 
   /**
@@ -67,42 +90,24 @@ export class HashMap<K, V> extends BpfMap {
    * @throws BpfError `E2BIG` when the map is full, `EEXIST` and `ENOENT` as `mode` asks.
    */
   set(key: Input<K>, value: Input<V>, options?: SetOptions): void {
-    this.#encodeKey(key);
-    try {
-      this.#value.encode(this.#memory, this.#valueOffset, value);
-    } catch (error) {
-      throw about(this.where, "value", error);
-    }
     const mode = modes[options?.mode ?? "any"];
     if (mode === undefined) throw new TypeError(`${this.where}: mode is "any", "create" or "replace"`);
-    this.check(
-      "bpf_map_update_elem",
-      libbpf.bpf_map_update_elem(this.descriptor, this.#keyAt, this.#valueAt, mode),
-    );
+    this.store(key, value, mode);
   }
 
   /** Whether there is a value for the key. */
   has(key: Input<K>): boolean {
-    this.#encodeKey(key);
-    const result = libbpf.bpf_map_lookup_elem(this.descriptor, this.#keyAt, this.#valueAt);
-    if (result !== 0) this.#missing("bpf_map_lookup_elem", result);
-    return result === 0;
+    return this.find(key);
   }
 
   /** Removes a key (`bpf_map_delete_elem`) and says whether it was there. */
   delete(key: Input<K>): boolean {
-    this.#encodeKey(key);
-    const result = libbpf.bpf_map_delete_elem(this.descriptor, this.#keyAt);
-    if (result !== 0) this.#missing("bpf_map_delete_elem", result);
-    return result === 0;
+    return this.remove(key);
   }
 
   /** Removes a key and returns its value, in one step (`bpf_map_lookup_and_delete_elem`, kernel 5.14). */
   take(key: Input<K>): V | undefined {
-    this.#encodeKey(key);
-    const result = libbpf.bpf_map_lookup_and_delete_elem(this.descriptor, this.#keyAt, this.#valueAt);
-    if (result !== 0) return this.#missing("bpf_map_lookup_and_delete_elem", result);
-    return this.#value.decode(this.#memory, this.#valueOffset);
+    return this.find(key, "bpf_map_lookup_and_delete_elem") ? this.entry.value() : undefined;
   }
 
   /** Stores many entries, one by one; those before a failing one stay. */
@@ -121,9 +126,8 @@ export class HashMap<K, V> extends BpfMap {
   clear(): void {
     for (const { keys, count } of this.#batches())
       for (let i = 0; i < count; i++) {
-        this.#memory.setBytes(0, keys.subarray(i * this.keySize, (i + 1) * this.keySize));
-        const result = libbpf.bpf_map_delete_elem(this.descriptor, this.#keyAt);
-        if (result !== 0) this.#missing("bpf_map_delete_elem", result);
+        this.entry.setKeyBytes(keys.subarray(i * this.keySize, (i + 1) * this.keySize));
+        this.exists("bpf_map_delete_elem", libbpf.bpf_map_delete_elem(this.descriptor, this.entry.keyAt));
       }
   }
 
@@ -162,31 +166,6 @@ export class HashMap<K, V> extends BpfMap {
 
   [Symbol.iterator](): IterableIterator<[K, V]> {
     return this.entries();
-  }
-
-  /** The same map, by the same descriptor, with keys and values as bytes. */
-  get raw(): RawMap {
-    return this.as(RawMap);
-  }
-
-  protected override release(): void {
-    super.release();
-    this.#memory.release(this.where);
-    giveBack(this.#area);
-  }
-
-  #encodeKey(key: Input<K>): void {
-    try {
-      this.#key.encode(this.#memory, 0, key);
-    } catch (error) {
-      throw about(this.where, "key", error);
-    }
-  }
-
-  /** undefined when the kernel has no such key; anything else is an error. */
-  #missing(syscall: string, result: number): undefined {
-    if (result !== ENOENT) this.check(syscall, result);
-    return undefined;
   }
 
   /** Raw entries in batches (`bpf_map_lookup_batch`), or one by one where the kernel has no batches. */
@@ -232,15 +211,19 @@ export class HashMap<K, V> extends BpfMap {
   *#oneByOne(): Generator<{ keys: Uint8Array; values: Uint8Array; count: number }> {
     let previous: Uint8Array | undefined;
     for (let i = 0; i < this.maxEntries; i++) {
-      if (previous) this.#memory.setBytes(0, previous);
-      const result = libbpf.bpf_map_get_next_key(this.descriptor, previous ? this.#keyAt : 0, this.#keyAt);
+      if (previous) this.entry.setKeyBytes(previous);
+      const result = libbpf.bpf_map_get_next_key(
+        this.descriptor,
+        previous ? this.entry.keyAt : 0,
+        this.entry.keyAt,
+      );
       if (result === ENOENT) return;
       this.check("bpf_map_get_next_key", result);
-      previous = this.#memory.bytes(0, this.keySize);
-      const found = libbpf.bpf_map_lookup_elem(this.descriptor, this.#keyAt, this.#valueAt);
+      previous = this.entry.keyBytes();
+      const found = libbpf.bpf_map_lookup_elem(this.descriptor, this.entry.keyAt, this.entry.valueAt);
       if (found === ENOENT) continue;
       this.check("bpf_map_lookup_elem", found);
-      yield { keys: previous, values: this.#memory.bytes(this.#valueOffset, this.#value.size), count: 1 };
+      yield { keys: previous, values: this.entry.valueBytes(), count: 1 };
     }
   }
 }
@@ -250,13 +233,4 @@ export class RawMap extends HashMap<Uint8Array, Uint8Array> {
   constructor(handle: MapHandle) {
     super(handle, bytes(handle.keySize), bytes(valueBytes(handle)));
   }
-}
-
-/** Says which map and which of key and value an encoding error is about. */
-export function about(where: string, part: string, error: unknown): unknown {
-  if (error instanceof RangeError || error instanceof TypeError) {
-    const path = /^[\w$.[\]]+: /.test(error.message) && !error.message.startsWith("[") ? "." : ": ";
-    error.message = `${where}: ${part}${path}${error.message}`;
-  }
-  return error;
 }

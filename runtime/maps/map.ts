@@ -1,6 +1,5 @@
-import { rmSync } from "node:fs";
 import { BpfError, closedError } from "../errors.js";
-import { check, libbpf, libc } from "../ffi/native.js";
+import { check, errno, libbpf, libc, systemError } from "../ffi/native.js";
 import { MapType, mapTypeName } from "./types.js";
 
 /** What a map object is made of: the numbers of a map that exists in the kernel. */
@@ -12,6 +11,13 @@ export interface MapHandle {
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly flags: number;
+  /** Of a map of maps: what a map that fits in has. */
+  readonly inner?: MapHandle | undefined;
+}
+
+/** How to make the object of a map: generated code says it of each. */
+export interface MapSpec<M> {
+  create(handle: MapHandle): M;
 }
 
 /** What the kernel says of a map: `struct bpf_map_info`. */
@@ -68,21 +74,7 @@ export abstract class BpfMap {
 
   /** Asks the kernel for what it knows of the map (`bpf_obj_get_info_by_fd`). */
   info(): MapInfo {
-    const bytes = new Uint8Array(88);
-    const size = new Uint32Array([bytes.length]);
-    this.check("bpf_obj_get_info_by_fd", libbpf.bpf_obj_get_info_by_fd(this.descriptor, bytes, size));
-    const view = new DataView(bytes.buffer);
-    const u32 = (at: number): number => view.getUint32(at, true);
-    const name = new TextDecoder().decode(bytes.subarray(24, 40)).replace(/\0.*$/s, "");
-    return {
-      type: u32(0),
-      id: u32(4),
-      keySize: u32(8),
-      valueSize: u32(12),
-      maxEntries: u32(16),
-      flags: u32(20),
-      name,
-    };
+    return mapInfo(this.where, this.fd);
   }
 
   /** Pins the map to a new path on bpffs (`bpf_obj_pin`): it outlives the process until {@link unpin}. */
@@ -95,7 +87,8 @@ export abstract class BpfMap {
   unpin(path?: string): void {
     void this.fd;
     const paths = path === undefined ? this.#pinned : [path];
-    for (const pinned of paths) rmSync(pinned);
+    for (const pinned of paths)
+      if (libc.unlink(pinned) !== 0) throw systemError(this.where, "unlink", errno());
     this.#pinned = path === undefined ? [] : this.#pinned.filter((other) => other !== path);
   }
 
@@ -126,6 +119,23 @@ export abstract class BpfMap {
     if (result < 0 && this.descriptor < 0) throw closedError(this.where);
     return check(this.where, syscall, result);
   }
+}
+
+/** Asks the kernel what it knows of a map. */
+function mapInfo(where: string, fd: number): MapInfo {
+  const bytes = new Uint8Array(88);
+  const size = new Uint32Array([bytes.length]);
+  check(where, "bpf_obj_get_info_by_fd", libbpf.bpf_obj_get_info_by_fd(fd, bytes, size));
+  const [type, id, keySize, valueSize, maxEntries, flags] = new Uint32Array(
+    bytes.buffer,
+  ) as unknown as number[];
+  const name = new TextDecoder().decode(bytes.subarray(24, 40)).replace(/\0.*$/s, "");
+  return { type, id, keySize, valueSize, maxEntries, flags, name } as MapInfo;
+}
+
+/** The numbers of a map by its descriptor. */
+export function mapHandleOf(name: string, fd: number): MapHandle {
+  return { ...mapInfo(`map "${name}"`, fd), name, fd };
 }
 
 /** Opens a map by its pin on bpffs (`bpf_obj_get`). The caller closes the descriptor with {@link closeFd}. */
@@ -161,7 +171,7 @@ export function valueBytes(handle: MapHandle): number {
 
 /** Throws unless the map has the sizes of the codecs it is about to be used with. */
 export function expectSizes(handle: MapHandle, keySize: number, valueSize: number): void {
-  if (handle.keySize === keySize && handle.valueSize === valueSize) return;
+  if (handle.keySize === keySize && valueBytes(handle) === valueSize) return;
   throw new BpfError(
     `map "${handle.name}": ${mapTypeName(handle.type)} with keys of ${handle.keySize} and values of ` +
       `${handle.valueSize} bytes, not ${keySize} and ${valueSize} — regenerate the skeleton from this object`,

@@ -1,6 +1,6 @@
 import type { Memory } from "../codec/memory.js";
 import type { Codec, View } from "../codec/types.js";
-import { moveView } from "../codec/view.js";
+import { isView, moveView } from "../codec/view.js";
 import { BpfError, closedError, stateError } from "../errors.js";
 import { RawMap } from "./hash.js";
 import { BpfMap, type MapHandle } from "./map.js";
@@ -72,13 +72,21 @@ export abstract class RecordMap<T> extends BpfMap {
   /** The records in arrays of all that are there, at most 4096: the fastest way to wait. */
   batches(options: RecordOptions = {}): AsyncIterableIterator<T[]> {
     let full = false;
+    let failed: { readonly error: unknown } | undefined;
     return this.#consume(options, (seen) => {
+      if (failed) throw failed.error;
       if (full) {
         full = false;
         return TURN;
       }
       const batch: T[] = [];
-      this.#forEach(BATCH, () => batch.push(this.#decode()));
+      try {
+        this.#forEach(BATCH, () => batch.push(this.#decode()));
+      } catch (error) {
+        // The records before the bad one are consumed: they are handed out first.
+        failed = { error };
+        if (batch.length === 0) throw error;
+      }
       full = batch.length === BATCH;
       return batch.length > 0 ? { value: batch, seen: seen + batch.length } : undefined;
     });
@@ -97,14 +105,16 @@ export abstract class RecordMap<T> extends BpfMap {
   drainViews(handler: (record: View<T>, size: number) => void): number {
     if (this.descriptor < 0) throw closedError(this.where);
     const codec = this.#codec;
-    const { memory } = this;
-    const view: unknown = codec.size <= memory.size ? codec.view(memory, 0) : undefined;
+    let memory: Memory | undefined;
+    let view: unknown;
     return this.#drain(() => {
       this.#checkSize();
-      if (typeof view === "object" && view !== null) {
-        moveView(view, this.recordAt);
-        handler(view as View<T>, this.recordSize);
-      } else handler(codec.view(memory, this.recordAt), this.recordSize);
+      if (isView(view) && memory === this.memory) moveView(view, this.recordAt);
+      else {
+        memory = this.memory;
+        view = codec.view(memory, this.recordAt, this.recordSize);
+      }
+      handler(view as View<T>, this.recordSize);
     });
   }
 
@@ -175,9 +185,12 @@ export abstract class RecordMap<T> extends BpfMap {
     const { signal, latency = "auto" } = options;
     if (latency !== "auto" && latency !== "low")
       throw new TypeError(`${this.where}: latency is "auto" or "low"`);
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new TypeError(`${this.where}: signal is an AbortSignal`);
     const me = {};
     let ended = false;
     let seen = 0;
+    let waiting: Promise<void> | undefined;
     const end = (): void => {
       ended = true;
       signal?.removeEventListener("abort", end);
@@ -186,25 +199,42 @@ export abstract class RecordMap<T> extends BpfMap {
         this.#readiness?.cancel();
       }
     };
+    const attempt = (): Taken<V> | undefined => {
+      try {
+        return take(seen);
+      } catch (error) {
+        // A loop does not call return() after an error of next().
+        end();
+        throw error;
+      }
+    };
     const next = async (): Promise<IteratorResult<V, undefined>> => {
       if (!this.#consumer && !ended) {
         if (this.descriptor < 0) throw closedError(this.where);
-        this.#consumer = me;
         signal?.addEventListener("abort", end);
+        this.#consumer = me;
       }
       if (!ended && this.#consumer !== me)
         throw stateError(this.where, "has a consumer already — end that loop first, by break or abort");
       while (!ended && !signal?.aborted && this.descriptor >= 0) {
-        const taken = take(seen);
-        if (taken === TURN) await new Promise(setImmediate);
-        else if (taken) {
+        if (waiting) {
+          // next() was called again before it was answered: the calls are answered in turn.
+          await waiting;
+          continue;
+        }
+        const taken = attempt();
+        if (taken && taken !== TURN) {
           seen = taken.seen;
           return { value: taken.value, done: false };
-        } else {
+        }
+        if (taken === TURN) waiting = new Promise<void>((resolve) => setImmediate(resolve));
+        else {
           this.#readiness ??= new Readiness(this.readyFd);
-          await this.#readiness.wait(latency, seen);
+          waiting = this.#readiness.wait(latency, seen);
           seen = 0;
         }
+        await waiting;
+        waiting = undefined;
       }
       end();
       return { value: undefined, done: true };

@@ -33,7 +33,8 @@ export interface OpenOptions {
 /** A live or initial data section: its variables, and what ends them. */
 export interface OpenSection {
   readonly variables: object;
-  close(): void;
+  /** @param why what ended it, where that is not close(). */
+  close(why?: string): void;
 }
 
 /**
@@ -47,6 +48,7 @@ export class BpfObject implements ProgramOwner {
   readonly links: Set<Link> = new Set();
   #state: ProgramOwner["state"] = "open";
   #pointer: number;
+  readonly #innerMaps = new Map<number, MapHandle>();
   readonly #closers: (() => void)[] = [];
 
   private constructor(name: string, pointer: number) {
@@ -101,7 +103,12 @@ export class BpfObject implements ProgramOwner {
    */
   load(): this {
     const pointer = this.#use("open");
-    for (const map of this.#mapPointers()) clearRecordSizes(map);
+    for (const map of this.#mapPointers()) {
+      clearRecordSizes(map);
+      // libbpf forgets it once the map is created.
+      const inner = libbpf.bpf_map__inner_map(map);
+      if (inner !== 0) this.#innerMaps.set(map, handleOf(inner));
+    }
     const call = listening(() => libbpf.bpf_object__load(pointer));
     if (call.result < 0) {
       this.close();
@@ -178,7 +185,8 @@ export class BpfObject implements ProgramOwner {
    */
   mapHandle(name: string): MapHandle {
     this.#use("loaded");
-    const handle = handleOf(this.mapPointer(name));
+    const pointer = this.mapPointer(name);
+    const handle = { ...handleOf(pointer), inner: this.#innerMaps.get(pointer) };
     if (handle.fd < 0) throw stateError(`map "${name}"`, "was not created — set autocreate before load()");
     return handle;
   }
@@ -214,7 +222,7 @@ export class BpfObject implements ProgramOwner {
         const result = libbpf.bpf_map__set_initial_value(pointer, bytes, bytes.length);
         check(where, "bpf_map__set_initial_value", result);
       },
-      close: () => memory.release(where),
+      close: (why) => memory.release(where, why),
     };
   }
 

@@ -1,5 +1,5 @@
-import { closedError, stateError } from "../errors.js";
-import { check, errno, libbpf, listening, systemError } from "../ffi/native.js";
+import { closedError, errnoName, stateError } from "../errors.js";
+import { check, libbpf, listening, systemError } from "../ffi/native.js";
 import { Link } from "./link.js";
 
 /** What a program refers to of its object. */
@@ -79,13 +79,29 @@ export class BaseProgram {
     const { pointer } = this;
     const call = listening(() => attach(pointer));
     if (call.result === 0)
-      throw systemError(this.where, syscall, call.errno || errno(), {
+      throw systemError(this.where, syscall, call.errno, {
         program: this.name,
         log: call.said.join(""),
+        // The last of libbpf's warnings says it with the names that a user knows.
+        what: call.said
+          .at(-1)
+          ?.replace(/^libbpf: (prog '[^']*': )?/, "")
+          .trim(),
+        todo: todos[errnoName(call.errno)],
       });
     return new Link(`link of ${this.where}`, call.result, this.#owner.links);
   }
 }
+
+/** What to do when attaching fails, where it differs from what the errno means elsewhere. */
+const todos: Readonly<Record<string, string | undefined>> = {
+  ENOENT: "is the name right, and is it there on this machine?",
+  EEXIST: "it is attached there already: destroy that link first",
+  EBUSY: "something is attached there already: detach that first",
+  EINVAL: "does this kernel have what the program is attached to?",
+  ESRCH: "is that process still running?",
+  LIBBPF_ERRNO__FORMAT: "is the path that of a program or shared library?",
+};
 
 /** A program of a kind that has no class of its own: it attaches as libbpf does by itself, or not at all. */
 export class Program extends BaseProgram {

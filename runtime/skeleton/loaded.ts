@@ -1,11 +1,11 @@
 import { libbpf } from "../ffi/native.js";
-import type { BpfMap } from "../maps/map.js";
+import type { BpfMap, MapSpec } from "../maps/map.js";
 import type { BpfObject, OpenSection } from "../object/object.js";
 import type { SectionSpec } from "../object/section.js";
 import type { Link } from "../programs/link.js";
 import type { BaseProgram } from "../programs/program.js";
 import { defineLazily, lazily } from "./lazy.js";
-import type { AnySpec, MapSpec, ProgramSpec } from "./spec.js";
+import type { AnySpec, ProgramSpec } from "./spec.js";
 
 /** A skeleton in the kernel: what {@link Loaded} describes to the compiler. */
 export class LoadedSkeleton {
@@ -42,7 +42,8 @@ export class LoadedSkeleton {
         this.#spec.programs as Record<string, ProgramSpec<BaseProgram>>,
       )) {
         const pointer = this.#object.programPointer(name);
-        if (!auto || name in this.links) continue;
+        const link = this.links[name];
+        if (!auto || (link && this.#object.links.has(link))) continue;
         if (!libbpf.bpf_program__autoload(pointer) || !libbpf.bpf_program__autoattach(pointer)) continue;
         this.links[name] = (this.programs as Record<string, { attach(): Link }>)[name]!.attach();
         made.push(name);

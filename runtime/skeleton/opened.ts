@@ -6,6 +6,8 @@ import { defineLazily, lazily } from "./lazy.js";
 import { LoadedSkeleton } from "./loaded.js";
 import type { AnySpec } from "./spec.js";
 
+const CONSUMED = "is loaded — use what load() returned";
+
 /** A skeleton between `open()` and `load()`: what {@link Opened} describes to the compiler. */
 export class OpenedSkeleton {
   readonly #spec: AnySpec;
@@ -40,13 +42,15 @@ export class OpenedSkeleton {
 
   load(): LoadedSkeleton {
     this.#guard();
-    for (const section of this.#sections.values()) section.commit();
     try {
+      for (const section of this.#sections.values()) section.commit();
       this.#object.load();
-    } finally {
-      this.#releaseSections();
+    } catch (error) {
+      this.close();
+      throw error;
     }
     this.#loaded = true;
+    this.#releaseSections(CONSUMED);
     return new LoadedSkeleton(this.#spec, this.#object);
   }
 
@@ -60,13 +64,13 @@ export class OpenedSkeleton {
     this.close();
   }
 
-  #releaseSections(): void {
-    for (const section of this.#sections.values()) section.close();
+  #releaseSections(why?: string): void {
+    for (const section of this.#sections.values()) section.close(why);
     this.#sections.clear();
   }
 
   #guard(): void {
-    if (this.#loaded) throw stateError(this.#spec.name, "is loaded — use what load() returned");
+    if (this.#loaded) throw stateError(this.#spec.name, CONSUMED);
     if (this.#object.state === "closed") throw closedError(this.#spec.name);
   }
 }

@@ -1,11 +1,7 @@
 import { readFileSync } from "node:fs";
-import { u8Array } from "../codec/codec.js";
-import type { Codec } from "../codec/types.js";
-import { ArrayMap } from "../maps/array.js";
-import { HashMap, RawMap } from "../maps/hash.js";
-import { RingBuf } from "../maps/ringbuf.js";
+import type { BpfMap, MapHandle, MapSpec } from "../maps/map.js";
 import type { BaseProgram, ProgramOwner } from "../programs/program.js";
-import type { MapSpec, ObjectSource, ProgramSpec } from "./spec.js";
+import type { ObjectSource, ProgramSpec } from "./spec.js";
 
 /** The object, embedded as base64. */
 export function inline(base64: string): ObjectSource {
@@ -33,28 +29,13 @@ export function program<P extends BaseProgram>(
   return { auto, create: (pointer, owner) => new ProgramClass(pointer, owner) };
 }
 
-/** A hash map of keys and values. */
-export function hashMap<K, V>(key: Codec<K>, value: Codec<V>): MapSpec<HashMap<K, V>> {
-  return { create: (handle) => new HashMap(handle, key, value) };
-}
-
-/** An array of values. */
-export function arrayMap<V>(value: Codec<V>): MapSpec<ArrayMap<V>> {
-  return { create: (handle) => new ArrayMap(handle, value) };
-}
-
-/** A ring buffer of bytes, each record whole: their type is not known. */
-export function ringBuf(): MapSpec<RingBuf<Uint8Array>>;
-/** A ring buffer of records. */
-export function ringBuf<T>(record: Codec<T>): MapSpec<RingBuf<T>>;
-/** A ring buffer. */
-export function ringBuf<T>(record?: Codec<T>): MapSpec<RingBuf<T>> | MapSpec<RingBuf<Uint8Array>> {
-  return record
-    ? { create: (handle) => new RingBuf(handle, record) }
-    : { create: (handle) => new RingBuf(handle, u8Array(0)) };
-}
-
-/** A map of any kind as bytes. */
-export function rawMap(): MapSpec<RawMap> {
-  return { create: (handle) => new RawMap(handle) };
+/**
+ * A map of the given class.
+ * @param parts the codecs that the class is made from and, of a map of maps, the map that is in it.
+ */
+export function map<M extends BpfMap, P extends readonly unknown[]>(
+  MapClass: new (handle: MapHandle, ...parts: P) => M,
+  ...parts: P
+): MapSpec<M> {
+  return { create: (handle) => new MapClass(handle, ...parts) };
 }

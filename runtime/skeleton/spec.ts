@@ -1,4 +1,4 @@
-import type { MapHandle } from "../maps/map.js";
+import type { MapSpec } from "../maps/map.js";
 import type { SectionSpec } from "../object/section.js";
 import type { ProgramOwner } from "../programs/program.js";
 
@@ -17,11 +17,6 @@ export interface ProgramSpec<P> {
   /** Whether {@link Loaded.attach} attaches it. */
   readonly auto: boolean;
   create(pointer: number, owner: ProgramOwner): P;
-}
-
-/** How generated code says what a map is. */
-export interface MapSpec<M> {
-  create(handle: MapHandle): M;
 }
 
 /** Where the object comes from: bytes, embedded or read when needed; undefined when `open` is to be given it. */

@@ -87,8 +87,8 @@ export const Bootstrap: bpf.Skeleton<Bootstrap> = bpf.skeleton<Bootstrap>({
     handle_exit: bpf.program(bpf.Tracepoint, true),
   },
   maps: {
-    exec_start: bpf.hashMap<number, bigint>(bpf.s32, bpf.u64),
-    rb: bpf.ringBuf<Event>(Event),
+    exec_start: bpf.map(bpf.HashMap<number, bigint>, bpf.s32, bpf.u64),
+    rb: bpf.map(bpf.RingBuf<Event>, Event),
   },
   globals: {
     rodata: bpf.section(".rodata", 8, {

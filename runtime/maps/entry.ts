@@ -1,0 +1,79 @@
+import { Memory } from "../codec/memory.js";
+import type { Codec, Input } from "../codec/types.js";
+import { type Area, borrow, giveBack } from "../ffi/native.js";
+
+/**
+ * Room for one key and one value in native memory. Its addresses never change, so that an operation on a map
+ * passes two numbers and marshals nothing.
+ */
+export class Entry<K, V> {
+  /** The address of the key; NULL, as the kernel asks for, when the map has no keys. */
+  readonly keyAt: number;
+  /** The address of the value. */
+  readonly valueAt: number;
+  readonly #where: string;
+  readonly #key: Codec<K>;
+  readonly #value: Codec<V>;
+  readonly #area: Area;
+  readonly #memory: Memory;
+  readonly #valueOffset: number;
+
+  /** @param where how errors call the map. */
+  constructor(where: string, key: Codec<K>, value: Codec<V>) {
+    this.#where = where;
+    this.#key = key;
+    this.#value = value;
+    this.#valueOffset = Math.ceil(key.size / 8) * 8;
+    this.#area = borrow(this.#valueOffset + value.size);
+    this.#memory = new Memory(this.#area.bytes);
+    this.keyAt = key.size === 0 ? 0 : this.#area.address;
+    this.valueAt = this.#area.address + this.#valueOffset;
+  }
+
+  setKey(key: Input<K>): void {
+    try {
+      this.#key.encode(this.#memory, 0, key);
+    } catch (error) {
+      throw this.#about("key", error);
+    }
+  }
+
+  setValue(value: Input<V>): void {
+    try {
+      this.#value.encode(this.#memory, this.#valueOffset, value);
+    } catch (error) {
+      throw this.#about("value", error);
+    }
+  }
+
+  value(): V {
+    return this.#value.decode(this.#memory, this.#valueOffset, this.#value.size);
+  }
+
+  keyBytes(): Uint8Array {
+    return this.#memory.bytes(0, this.#key.size);
+  }
+
+  setKeyBytes(bytes: Uint8Array): void {
+    this.#memory.setBytes(0, bytes);
+  }
+
+  valueBytes(): Uint8Array {
+    return this.#memory.bytes(this.#valueOffset, this.#value.size);
+  }
+
+  /** Gives the memory back; every later use throws. */
+  release(): void {
+    this.#memory.release(this.#where);
+    giveBack(this.#area);
+  }
+
+  /** Says which map, and which of key and value, an encoding error is about. */
+  #about(part: string, error: unknown): unknown {
+    if (error instanceof RangeError || error instanceof TypeError) {
+      const path = /^[\w$.[\]]+: /.test(error.message) && !error.message.startsWith("[") ? "." : ": ";
+      error.message = `${this.#where}: ${part}${path}${error.message}`;
+    }
+    return error;
+  }
+}
