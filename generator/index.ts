@@ -2,12 +2,12 @@
  * Generates typed TypeScript skeletons from compiled BPF objects. Pure: bytes in, text out, on any system.
  * @module
  */
-import { renderSkeleton } from "../templates/skeleton.js";
-import { buildModel, type GenerateOptions } from "./model/build.js";
+import { renderSkeleton, renderTypesOnly } from "../templates/skeleton.js";
+import { buildModel, buildTypes, type GenerateOptions, type TypesOptions } from "./model/build.js";
 import { version } from "./version.js";
 
 export { GenerateError } from "./errors.js";
-export type { GenerateOptions } from "./model/build.js";
+export type { GenerateOptions, TypesOptions } from "./model/build.js";
 export { version } from "./version.js";
 
 /** A skeleton. */
@@ -32,4 +32,22 @@ export interface Generated {
 export function generate(bytes: Uint8Array, options: GenerateOptions): Generated {
   const model = buildModel(bytes, options, version);
   return { name: model.typeName, text: renderSkeleton(model), warnings: model.warnings };
+}
+
+/** A file of types. */
+export interface GeneratedTypes {
+  /** The TypeScript source. */
+  readonly text: string;
+  /** What the user should know, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Generates types and codecs only, for reading memory that no skeleton describes.
+ * @param bytes an object, or raw BTF such as `/sys/kernel/btf/vmlinux`.
+ * @throws GenerateError when it is not accepted, or lacks one of the types.
+ */
+export function generateTypes(bytes: Uint8Array, options: TypesOptions): GeneratedTypes {
+  const model = buildTypes(bytes, options, version);
+  return { text: renderTypesOnly(model), warnings: model.warnings };
 }

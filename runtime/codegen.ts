@@ -50,9 +50,30 @@ export { RingBuf } from "./maps/ringbuf.js";
 export { FdArray, ProgArray, RedirectMap, SockMap, StackTraceMap, StorageMap } from "./maps/special.js";
 export { UserRingBuf } from "./maps/user-ringbuf.js";
 export { section } from "./object/section.js";
-export { Xdp } from "./programs/network.js";
+export { Iter } from "./programs/iter.js";
+export {
+  Cgroup,
+  FlowDissector,
+  Netfilter,
+  Netkit,
+  SkLookup,
+  SkMsg,
+  SkReuseport,
+  SkSkb,
+  SocketFilter,
+  Tc,
+  Xdp,
+} from "./programs/network.js";
 export { Program } from "./programs/program.js";
-export { RawTracepoint, Tracepoint, Uprobe } from "./programs/tracing.js";
+export {
+  Kprobe,
+  PerfEvent,
+  RawTracepoint,
+  Tracepoint,
+  Tracing,
+  Uprobe,
+  Usdt,
+} from "./programs/tracing.js";
 export { file, inline, map, none, program } from "./skeleton/parts.js";
 export {
   type Loaded,

@@ -30,17 +30,49 @@ export {
 export { MapType, mapTypeName } from "./maps/types.js";
 export { UserRingBuf } from "./maps/user-ringbuf.js";
 export { BpfObject, type OpenOptions } from "./object/object.js";
+export type { InterfaceTarget } from "./programs/arguments.js";
+export { Iter, type IterTarget } from "./programs/iter.js";
 export { Link, type LinkInfo } from "./programs/link.js";
-export { type InterfaceTarget, Xdp } from "./programs/network.js";
-export { BaseProgram, Program } from "./programs/program.js";
 export {
+  Cgroup,
+  type CgroupTarget,
+  FlowDissector,
+  type Neighbour,
+  Netfilter,
+  type NetfilterTarget,
+  Netkit,
+  type NetnsTarget,
+  type OrderOptions,
+  SkLookup,
+  SkMsg,
+  SkReuseport,
+  SkSkb,
+  SocketFilter,
+  type SocketTarget,
+  type SockMapTarget,
+  Tc,
+  type TcDirection,
+  type TcOptions,
+  Xdp,
+  type XdpOptions,
+} from "./programs/network.js";
+export { BaseProgram, type CookieOptions, Program, type Target } from "./programs/program.js";
+export type { TestRunInput, TestRunResult } from "./programs/test-run.js";
+export {
+  Kprobe,
+  type KprobeTarget,
+  PerfEvent,
+  type PerfEventTarget,
   RawTracepoint,
   type RawTracepointTarget,
   Tracepoint,
   type TracepointTarget,
+  Tracing,
   Uprobe,
   type UprobeOptions,
   type UprobeTarget,
+  Usdt,
+  type UsdtTarget,
 } from "./programs/tracing.js";
 export type { MapConfig, ProgramConfig } from "./skeleton/config.js";
 export type { Loaded, Opened, Skeleton, SkeletonOptions } from "./skeleton/skeleton.js";

@@ -1,7 +1,7 @@
 import type { Member, TypeModel, UnionPart } from "../generator/model/model.js";
 import { braces, type CodeBlockWriter, doc, key, str, write } from "./print.js";
 import { rt } from "./runtime.js";
-import { codec, encode, isFlexible, ownCodec, read, tsType } from "./value.js";
+import { codec, encode, ownCodec, read, tsType } from "./value.js";
 
 type StructModel = TypeModel & { kind: "struct" };
 type UnionModel = TypeModel & { kind: "union" };
@@ -18,10 +18,10 @@ function fields(
 }
 
 /** The doc comment of a member: its C type and where it lies. */
-export function memberDoc({ c, at, type }: Member): string {
+export function memberDoc({ c, at, type, flexible }: Member): string {
   if (type.kind === "bits") return `\`${doc(c)}\` at bit ${type.bit}.`;
   const how =
-    type.kind === "text" ? ", up to the first NUL" : isFlexible(type) ? ", as many as the record holds" : "";
+    type.kind === "text" ? ", up to the first NUL" : flexible ? ", as many as the record holds" : "";
   return `\`${doc(c)}\` at ${at}${how}.`;
 }
 
@@ -77,7 +77,7 @@ export function renderStruct(model: StructModel, unique: (name: string) => strin
         `const ${own.get(member.name)}: ${rt("Codec")}<${tsType(member.type)}> = ${codec(member.type)};\n`,
     )
     .join("");
-  const usesSize = members.some(({ type }) => isFlexible(type));
+  const usesSize = members.some(({ flexible }) => flexible);
   const value = write((writer) => {
     writer
       .write(`export const ${name}: ${rt("Codec")}<${name}> = ${rt("struct")}<${name}>(`)

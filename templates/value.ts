@@ -105,18 +105,13 @@ export function isPlain({ kind }: ValueType): boolean {
   return kind !== "numbers" && kind !== "array" && kind !== "named" && kind !== "events";
 }
 
-/** A flexible array member: as many elements as the record holds. */
-export function isFlexible(type: ValueType): boolean {
-  return (type.kind === "numbers" || type.kind === "array") && type.length === 0;
-}
-
 /**
  * Reads a member.
  *
  * given `pid`, u32 at 8 — `m.u32(at + 8)`; given `addr`, a struct at 16 — `Addr.decode(m, at + 16)`
  * @param name what the member's codec is called, when it has been put into a const.
  */
-export function read({ type, at }: Member, name: string): string {
+export function read({ type, at, flexible }: Member, name: string): string {
   const place = offset(at);
   switch (type.kind) {
     case "number":
@@ -132,7 +127,7 @@ export function read({ type, at }: Member, name: string): string {
       return type.as === "boolean" ? `${bits} !== 0` : bits;
     }
     default: {
-      const rest = isFlexible(type) ? `, size === undefined ? undefined : size - ${at}` : "";
+      const rest = flexible ? `, size === undefined ? undefined : size - ${at}` : "";
       return `${name}.decode(m, ${place}${rest})`;
     }
   }

@@ -7,9 +7,12 @@ export default class ClosingLine implements Reporter {
     for (const module of modules) {
       const tests = [...module.children.allTests()];
       for (const test of tests) count[test.result().state]++;
-      if (module.state() === "failed" && tests.every((test) => test.result().state !== "failed")) count.failed++;
+      if (module.state() === "failed" && tests.every((test) => test.result().state !== "failed"))
+        count.failed++;
     }
     // After vitest's own summary, which is printed in the same turn.
-    process.on("exit", () => console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`));
+    process.on("exit", () =>
+      console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`),
+    );
   }
 }

@@ -12,8 +12,11 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
   ["runtime/btf/", ["runtime/btf/"]],
   ["runtime/errors.ts", ["node:os"]],
   ["runtime/codec/", ["runtime/codec/", "runtime/errors.ts", "node:os", "node:util"]],
-  ["runtime/ffi/koffi.ts", ["runtime/ffi/prototypes.ts", "runtime/errors.ts", "node:module", "koffi"]],
-  ["runtime/ffi/", ["runtime/ffi/", "runtime/errors.ts", "node:util"]],
+  [
+    "runtime/ffi/koffi.ts",
+    ["runtime/ffi/prototypes.ts", "runtime/errors.ts", "node:module", "node:worker_threads", "koffi"],
+  ],
+  ["runtime/ffi/", ["runtime/ffi/", "runtime/errors.ts", "node:fs", "node:util"]],
   [
     "runtime/maps/",
     ["runtime/maps/", "runtime/codec/", "runtime/ffi/native.ts", "runtime/errors.ts", "node:fs"],
@@ -50,7 +53,8 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
   ["generator/errors.ts", []],
   ["generator/version.ts", []],
   ["generator/index.ts", ["generator/", "templates/skeleton.ts"]],
-  ["generator/cli.ts", ["generator/", "node:fs", "node:module", "node:path", "node:util"]],
+  ["generator/command.ts", ["generator/model/", "generator/version.ts", "node:path", "node:util"]],
+  ["generator/cli.ts", ["generator/", "node:fs", "node:module", "node:path"]],
 ];
 
 const project = new Project({ skipAddingFilesFromTsConfig: true, compilerOptions: { allowJs: false } });

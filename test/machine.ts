@@ -64,7 +64,8 @@ export function obstacles(): string[] {
   const found: string[] = [];
   if (!isRoot) found.push("Loading BPF programs takes root: run it with sudo.");
   if (!packages.libbpf1()) found.push("libbpf is missing: apt-get install libbpf1 (elsewhere: libbpf).");
-  if (!existsSync("/sys/kernel/btf/vmlinux")) found.push("The kernel has no BTF: it needs CONFIG_DEBUG_INFO_BTF=y.");
+  if (!existsSync("/sys/kernel/btf/vmlinux"))
+    found.push("The kernel has no BTF: it needs CONFIG_DEBUG_INFO_BTF=y.");
   if (isRoot && !existsSync("/sys/kernel/tracing/events") && !existsSync("/sys/kernel/debug/tracing/events"))
     found.push("tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing.");
   return found;

@@ -4,6 +4,7 @@ import { ensureMounts, ensurePackages, obstacles } from "./machine.js";
 export default function setup(): void {
   const missing = ensurePackages(["libbpf1", "clang", "libbpf-dev", "bpftool"]);
   ensureMounts();
-  for (const name of missing) console.log(`${name} is missing and cannot be installed here: apt-get install ${name}`);
+  for (const name of missing)
+    console.log(`${name} is missing and cannot be installed here: apt-get install ${name}`);
   for (const what of obstacles()) console.log(`Kernel tests are skipped: ${what}`);
 }

@@ -1,4 +1,5 @@
 import {
+  type Btf,
   type ElfFile,
   type ElfSymbol,
   FormatError,
@@ -12,11 +13,23 @@ import { readObject } from "../elf.js";
 import { GenerateError } from "../errors.js";
 import { stripDebug } from "../strip.js";
 import { mapModel, reachMap, readMaps, typeNamed } from "./maps.js";
-import type { EmbeddedObject, MapModel, Model } from "./model.js";
+import type { EmbeddedObject, MapModel, Model, TypesModel } from "./model.js";
 import { baseName, fileName, objectName, pascal } from "./names.js";
 import { readPrograms } from "./programs.js";
 import { reachSection, readSections, sectionModels } from "./sections.js";
 import { Types } from "./types.js";
+
+/** What can be told of a file of types. */
+export interface TypesOptions {
+  /** The name of the object's, or the BTF's, file. */
+  readonly file: string;
+  /** C names of the types to declare, with all that they contain; all types with a name when left out. */
+  readonly types?: readonly string[] | undefined;
+  /** Where generated code imports the runtime from. Default `"bpf-tsgen-runtime/codegen"`. */
+  readonly runtime?: string | undefined;
+  /** Whether `char` arrays are text or bytes. Default `"text"`. */
+  readonly charArrays?: "text" | "bytes" | undefined;
+}
 
 /** What the generator can be told. */
 export interface GenerateOptions {
@@ -40,8 +53,30 @@ export const DEFAULT_RUNTIME = "bpf-tsgen-runtime/codegen";
 
 /** Reads an object and says all that its skeleton has to say. Malformed input is a {@link GenerateError}. */
 export function buildModel(bytes: Uint8Array, options: GenerateOptions, version: string): Model {
+  return refusing(() => build(bytes, options, version));
+}
+
+/** Reads the types of an object, or of a file of raw BTF. Malformed input is a {@link GenerateError}. */
+export function buildTypes(bytes: Uint8Array, options: TypesOptions, version: string): TypesModel {
+  return refusing(() => {
+    const btf = parseBtf(isRawBtf(bytes) ? bytes : btfOf(readObject(bytes)));
+    const types = new Types(btf, options.charArrays ?? "text");
+    for (const type of options.types ?? namedTypes(btf)) types.reach(typeNamed(btf, type), type);
+    types.declare("");
+    return {
+      version,
+      options: ["types", ...recordedOptions(options)],
+      file: fileName(options.file),
+      runtime: checkRuntime(options.runtime ?? DEFAULT_RUNTIME),
+      types: types.declarations(),
+      warnings: types.warnings,
+    };
+  });
+}
+
+function refusing<T>(read: () => T): T {
   try {
-    return build(bytes, options, version);
+    return read();
   } catch (error) {
     if (error instanceof FormatError)
       throw new GenerateError(
@@ -51,6 +86,27 @@ export function buildModel(bytes: Uint8Array, options: GenerateOptions, version:
       );
     throw error;
   }
+}
+
+function isRawBtf(bytes: Uint8Array): boolean {
+  return (bytes[0] === 0x9f && bytes[1] === 0xeb) || (bytes[0] === 0xeb && bytes[1] === 0x9f);
+}
+
+function btfOf(elf: ElfFile): Uint8Array {
+  const section = sectionNamed(elf, ".BTF");
+  if (section) return section.data;
+  throw new GenerateError("the object has no BTF, so its types are not known — compile with -g");
+}
+
+/** Every struct, union and enum that is defined under a name, each name once. */
+function namedTypes(btf: Btf): Set<string> {
+  const names = btf.types.flatMap((type) =>
+    (type.kind === "struct" || type.kind === "union" || type.kind === "enum" || type.kind === "enum64") &&
+    type.name
+      ? `${type.kind === "enum64" ? "enum" : type.kind} ${type.name}`
+      : [],
+  );
+  return new Set(names);
 }
 
 function build(bytes: Uint8Array, options: GenerateOptions, version: string): Model {

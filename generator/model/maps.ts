@@ -3,6 +3,7 @@ import {
   type BtfOfKind,
   type ElfFile,
   type ElfSymbol,
+  FormatError,
   quote,
   sectionNamed,
 } from "../../runtime/btf/index.js";
@@ -90,7 +91,7 @@ function sectionVariables(
   );
   const variables = section.vars.map(({ type }) => {
     const variable = btf.type(type);
-    if (variable.kind !== "var") throw new GenerateError(`.BTF: .maps: type ${type} is not a variable`);
+    if (variable.kind !== "var") throw new FormatError(".BTF", `.maps: type ${type} is not a variable`);
     return { variable, at: offsets.get(variable.name) ?? 0 };
   });
   return variables.sort((a, b) => a.at - b.at).map(({ variable }) => variable);
@@ -145,7 +146,7 @@ export function typeNamed(btf: Btf, name: string): number {
 }
 
 /** Reads a definition made with `__uint`, `__type`, `__array` and `__ulong`, as libbpf does. */
-function readMap(btf: Btf, where: string, mapName: string, id: number): MapDefinition {
+function readMap(btf: Btf, where: string, mapName: string, id: number, isInner = false): MapDefinition {
   const definition = btf.strip(id);
   if (definition.kind !== "struct")
     throw new GenerateError(`${where}: is not a BTF map definition — define it with __uint and __type`);
@@ -159,6 +160,9 @@ function readMap(btf: Btf, where: string, mapName: string, id: number): MapDefin
   const { key, value } = types;
   const type = mapTypes[numbers.type ?? 0] ?? String(numbers.type);
   const isRecords = recordTypes.has(type);
+  // Before looking in: a crafted definition may have itself for values.
+  if (isInner && type.endsWith("_OF_MAPS"))
+    throw new GenerateError(`${where}: are maps of maps themselves — libbpf allows one level`);
   const inner = type.endsWith("_OF_MAPS") ? readInner(btf, where, mapName, types.values) : undefined;
   return {
     name: mapName,
@@ -175,17 +179,21 @@ function readMap(btf: Btf, where: string, mapName: string, id: number): MapDefin
 }
 
 /** `__array(values, struct { … })` is a flexible array of pointers to a map definition. */
-function readInner(btf: Btf, where: string, name: string, values: number | undefined): MapDefinition {
-  const array = values === undefined ? undefined : btf.strip(values);
-  const element = array?.kind === "array" ? btf.strip(array.element) : undefined;
+function readInner(
+  btf: Btf,
+  where: string,
+  name: string,
+  values: number | undefined,
+): MapDefinition | undefined {
+  // Then the application has to give libbpf an inner map before it loads.
+  if (values === undefined) return undefined;
+  const array = btf.strip(values);
+  const element = array.kind === "array" ? btf.strip(array.element) : undefined;
   if (element?.kind !== "ptr")
     throw new GenerateError(
-      `${where}: does not say what is in it — define it with __array(values, struct { ... })`,
+      `${where}: values: are no maps — define them with __array(values, struct { ... })`,
     );
-  const inner = readMap(btf, `${where}: values`, `${name}_inner`, element.to);
-  if (inner.inner)
-    throw new GenerateError(`${where}: values: are maps of maps themselves — libbpf allows one level`);
-  return inner;
+  return readMap(btf, `${where}: values`, `${name}_inner`, element.to, true);
 }
 
 /** A struct that is only declared has no size: libbpf refuses the object, and so say we. */
@@ -284,19 +292,34 @@ export function mapModel(btf: Btf, types: Types, map: MapDefinition): { map: Map
   };
   const inner = map.inner && mapModel(btf, types, map.inner);
   warnings.push(...(inner?.warnings ?? []));
+  const innerMap = inner?.map ?? (map.type.endsWith("_OF_MAPS") ? unknownMap : undefined);
+  if (innerMap === unknownMap)
+    warnings.push(
+      `map "${map.name}": does not say what is in it, so those maps are bytes — define it with __array(values, struct { ... })`,
+    );
   return {
     map: {
       name: map.name,
       type: `BPF_MAP_TYPE_${map.type}`,
       class: mapClass,
       types: takes.map((of) => typeOf[of]()),
-      ...(inner && { inner: inner.map }),
+      ...(innerMap && { inner: innerMap }),
       c: inC(btf, map, takes),
       maxEntries: map.maxEntries,
     },
     warnings,
   };
 }
+
+/** What is in a map of maps that does not say it. */
+const unknownMap: MapModel = {
+  name: "",
+  type: "map of unknown type",
+  class: "RawMap",
+  types: [],
+  c: {},
+  maxEntries: 0,
+};
 
 /** Kinds whose keys or values are numbers even when only their sizes are given. */
 const numbered = /^(SOCKMAP|DEVMAP|DEVMAP_HASH|CPUMAP)$/;

@@ -14,7 +14,7 @@ export type ValueType =
   | { readonly kind: "bool" }
   /** `char[length]` as text. */
   | { readonly kind: "text"; readonly length: number }
-  /** Numbers in a row: a typed array. `length` 0 is a flexible array member. */
+  /** Numbers in a row: a typed array. */
   | { readonly kind: "numbers"; readonly codec: NumberCodec; readonly length: number }
   /** Anything else in a row. */
   | { readonly kind: "array"; readonly element: ValueType; readonly length: number }
@@ -53,6 +53,8 @@ export interface Member {
   /** Bytes from the start of what it is a member of. */
   readonly at: number;
   readonly type: ValueType;
+  /** Whether it is the flexible array that its struct ends in: as many elements as the record holds. */
+  readonly flexible?: boolean;
 }
 
 /** The members that an anonymous union promotes into its struct. */
@@ -88,7 +90,27 @@ export type TypeModel =
     };
 
 /** The classes that programs have in the runtime. */
-export type ProgramClass = "Tracepoint" | "RawTracepoint" | "Uprobe" | "Xdp" | "Program";
+export type ProgramClass =
+  | "Cgroup"
+  | "FlowDissector"
+  | "Iter"
+  | "Kprobe"
+  | "Netfilter"
+  | "Netkit"
+  | "PerfEvent"
+  | "Program"
+  | "RawTracepoint"
+  | "SkLookup"
+  | "SkMsg"
+  | "SkReuseport"
+  | "SkSkb"
+  | "SocketFilter"
+  | "Tc"
+  | "Tracepoint"
+  | "Tracing"
+  | "Uprobe"
+  | "Usdt"
+  | "Xdp";
 
 /** A program, in the order of the object. */
 export interface ProgramModel {
@@ -155,24 +177,28 @@ export type EmbeddedObject =
   | { readonly embed: "url"; readonly file: string }
   | { readonly embed: "none" };
 
-/** A whole skeleton. */
-export interface Model {
+/** A file of types and codecs. */
+export interface TypesModel {
   /** The version of the generator. */
   readonly version: string;
   /** Options that were given, for the header. */
   readonly options: readonly string[];
   /** The file name of the object, without its folders. */
   readonly file: string;
+  /** Where generated code imports the runtime from. */
+  readonly runtime: string;
+  readonly types: readonly TypeModel[];
+  readonly warnings: readonly string[];
+}
+
+/** A whole skeleton. */
+export interface Model extends TypesModel {
   /** The object's name in C. */
   readonly name: string;
   /** The exported const and interface. */
   readonly typeName: string;
-  /** Where generated code imports the runtime from. */
-  readonly runtime: string;
   readonly object: EmbeddedObject;
-  readonly types: readonly TypeModel[];
   readonly programs: readonly ProgramModel[];
   readonly maps: readonly MapModel[];
   readonly sections: readonly SectionModel[];
-  readonly warnings: readonly string[];
 }

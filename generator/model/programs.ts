@@ -24,60 +24,73 @@ const targets = {
   iterator: /^(?!bpf_map_elem$|bpf_sk_storage_map$|sockmap$|cgroup$).+$/,
 } as const;
 
-interface Kind {
-  readonly class: ProgramClass;
-  /** Absent when libbpf cannot attach this kind by itself, whatever the section says. */
-  readonly target?: keyof typeof targets;
-}
+/** How a section's text goes on behind the kind of program. */
+type Rest = keyof typeof targets;
 
-const rows: readonly (readonly [sections: string, ProgramClass, target?: keyof typeof targets])[] = [
-  ["kprobe", "Program", "kprobe"],
-  ["kretprobe", "Program", "kretprobe"],
+/** Sections that name a target behind their first slash. The class takes it as an argument where they do not. */
+const withTarget: readonly (readonly [sections: string, ProgramClass, Rest])[] = [
+  ["kprobe", "Kprobe", "kprobe"],
+  ["kretprobe", "Kprobe", "kretprobe"],
   ["uprobe uprobe.s uretprobe uretprobe.s", "Uprobe", "uprobe"],
+  ["usdt usdt.s", "Usdt", "usdt"],
+  ["tp tracepoint tp.s tracepoint.s", "Tracepoint", "tracepoint"],
+  ["raw_tp raw_tracepoint raw_tp.s raw_tracepoint.s raw_tp.w raw_tracepoint.w", "RawTracepoint", "name"],
+  ["iter iter.s", "Iter", "iterator"],
+  [
+    "tp_btf tp_btf.s fentry fentry.s fexit fexit.s fmod_ret fmod_ret.s fsession fsession.s",
+    "Tracing",
+    "load",
+  ],
+  ["lsm lsm.s", "Tracing", "load"],
+  ["freplace", "Program", "load"],
   ["kprobe.multi kretprobe.multi kprobe.session", "Program", "glob"],
   ["uprobe.multi uretprobe.multi uprobe.session", "Program", "uprobe"],
   ["uprobe.multi.s uretprobe.multi.s uprobe.session.s", "Program", "uprobe"],
   ["ksyscall kretsyscall", "Program", "name"],
-  ["usdt", "Program", "usdt"],
-  ["usdt.s", "Program"],
-  ["tp tracepoint tp.s tracepoint.s", "Tracepoint", "tracepoint"],
-  ["raw_tp raw_tracepoint raw_tp.s raw_tracepoint.s raw_tp.w raw_tracepoint.w", "RawTracepoint", "name"],
-  [
-    "tp_btf tp_btf.s fentry fentry.s fexit fexit.s fmod_ret fmod_ret.s fsession fsession.s",
-    "Program",
-    "load",
-  ],
-  ["lsm lsm.s freplace", "Program", "load"],
   ["fentry.multi fentry.multi.s fexit.multi fexit.multi.s fsession.multi fsession.multi.s", "Program", "any"],
-  ["iter iter.s", "Program", "iterator"],
-  ["xdp xdp.frags", "Xdp"],
 ];
 
-const kinds: ReadonlyMap<string, Kind> = new Map(
-  rows.flatMap(([sections, ProgramClass, target]) =>
-    sections
-      .split(" ")
-      .map((name): [string, Kind] => [name, { class: ProgramClass, ...(target && { target }) }]),
+/** Sections that stand as they are, whose programs go to an interface, a cgroup, a socket, … or nowhere. */
+const asTheyAre: readonly (readonly [sections: string, ProgramClass])[] = [
+  ["xdp xdp.frags", "Xdp"],
+  ["tc classifier tc/ingress tc/egress tcx/ingress tcx/egress", "Tc"],
+  ["netkit/primary netkit/peer", "Netkit"],
+  ["sockops cgroup_skb/ingress cgroup_skb/egress cgroup/skb", "Cgroup"],
+  ["cgroup/sock cgroup/sock_create cgroup/sock_release cgroup/post_bind4 cgroup/post_bind6", "Cgroup"],
+  ["cgroup/bind4 cgroup/bind6 cgroup/connect4 cgroup/connect6 cgroup/connect_unix", "Cgroup"],
+  ["cgroup/sendmsg4 cgroup/sendmsg6 cgroup/sendmsg_unix", "Cgroup"],
+  ["cgroup/recvmsg4 cgroup/recvmsg6 cgroup/recvmsg_unix", "Cgroup"],
+  ["cgroup/getpeername4 cgroup/getpeername6 cgroup/getpeername_unix", "Cgroup"],
+  ["cgroup/getsockname4 cgroup/getsockname6 cgroup/getsockname_unix", "Cgroup"],
+  ["cgroup/sysctl cgroup/getsockopt cgroup/setsockopt cgroup/dev lsm_cgroup", "Cgroup"],
+  ["sk_lookup", "SkLookup"],
+  ["flow_dissector", "FlowDissector"],
+  ["netfilter", "Netfilter"],
+  ["sk_skb sk_skb/stream_parser sk_skb/stream_verdict sk_skb/verdict", "SkSkb"],
+  ["sk_msg", "SkMsg"],
+  ["socket", "SocketFilter"],
+  ["sk_reuseport sk_reuseport/migrate", "SkReuseport"],
+  ["perf_event", "PerfEvent"],
+  ["action syscall lirc_mode2 lwt_in lwt_out lwt_xmit lwt_seg6local", "Program"],
+  ["xdp/devmap xdp.frags/devmap xdp/cpumap xdp.frags/cpumap", "Program"],
+  ["struct_ops struct_ops.s", "Program"],
+];
+
+const prefixes: ReadonlyMap<string, readonly [ProgramClass, Rest]> = new Map(
+  withTarget.flatMap(([sections, of, rest]) =>
+    sections.split(" ").map((name) => [name, [of, rest]] as const),
   ),
 );
-
-/** Kinds that are sections as they stand: what libbpf 1.7 knows besides those of {@link rows}. */
-const others: ReadonlySet<string> = new Set(
-  (
-    "socket sk_reuseport sk_reuseport/migrate tc tc/ingress tc/egress tcx/ingress tcx/egress classifier action " +
-    "netkit/primary netkit/peer lsm_cgroup syscall xdp.frags/devmap xdp/devmap xdp.frags/cpumap xdp/cpumap " +
-    "perf_event lwt_in lwt_out lwt_xmit lwt_seg6local sockops sk_skb sk_skb/stream_parser sk_skb/stream_verdict " +
-    "sk_skb/verdict sk_msg lirc_mode2 flow_dissector cgroup_skb/ingress cgroup_skb/egress cgroup/skb " +
-    "cgroup/sock_create cgroup/sock_release cgroup/sock cgroup/post_bind4 cgroup/post_bind6 cgroup/bind4 cgroup/bind6 " +
-    "cgroup/connect4 cgroup/connect6 cgroup/connect_unix cgroup/sendmsg4 cgroup/sendmsg6 cgroup/sendmsg_unix " +
-    "cgroup/recvmsg4 cgroup/recvmsg6 cgroup/recvmsg_unix cgroup/getpeername4 cgroup/getpeername6 " +
-    "cgroup/getpeername_unix cgroup/getsockname4 cgroup/getsockname6 cgroup/getsockname_unix cgroup/sysctl " +
-    "cgroup/getsockopt cgroup/setsockopt cgroup/dev struct_ops struct_ops.s sk_lookup netfilter"
-  ).split(" "),
+const whole: ReadonlyMap<string, ProgramClass> = new Map(
+  asTheyAre.flatMap(([sections, of]) => sections.split(" ").map((name) => [name, of] as const)),
 );
 
-/** Kinds of {@link others} whose sections go on with a target. */
-const othersWithTarget = /^(lsm_cgroup|struct_ops|struct_ops\.s)\//;
+/** Kinds of {@link asTheyAre} whose sections may go on with what they are loaded for. */
+const loadedFor = /^(lsm_cgroup|struct_ops|struct_ops\.s)\//;
+/** Classes with a parameter that says whether the section names the target or the arguments of `attach` must. */
+const parametrised: ReadonlySet<ProgramClass> = new Set<ProgramClass>([
+  ...(["Iter", "Kprobe", "RawTracepoint", "Tc", "Tracepoint", "Uprobe", "Usdt"] as const),
+]);
 
 /** What a section says of a program: its class, and whether it says enough to attach it. */
 export function programKind(
@@ -86,37 +99,29 @@ export function programKind(
   const plain = section.replace(/^\?/, "");
   const slash = plain.indexOf("/");
   const prefix = slash === -1 ? plain : plain.slice(0, slash);
-  const target = slash === -1 ? undefined : plain.slice(slash + 1);
-  const kind = others.has(plain) ? undefined : kinds.get(prefix);
-  if (!kind) {
-    if (others.has(plain) || othersWithTarget.test(plain)) return { class: "Program", auto: false };
-    return {
-      class: "Program",
-      auto: false,
-      warning:
-        "libbpf knows no such section — set the program's type by another one, see SEC() in libbpf's docs",
-    };
+  const of = whole.get(plain) ?? (loadedFor.test(plain) ? whole.get(prefix) : undefined);
+  // Where to is never in the section; of traffic control, the direction is.
+  if (of) return kind(of, false, slash !== -1);
+  const found = prefixes.get(prefix);
+  if (!found) {
+    const warning =
+      "libbpf knows no such section — set the program's type by another one, see SEC() in libbpf's docs";
+    return { ...kind("Program", false, false), warning };
   }
-  if (kind.class === "Xdp") {
-    if (target === undefined) return { class: "Xdp", auto: false };
-    return {
-      class: "Program",
-      auto: false,
-      warning: 'libbpf knows no such section — SEC("xdp") takes no target',
-    };
-  }
-  const named =
-    kind.target === "load" ||
-    (target !== undefined && kind.target !== undefined && targets[kind.target].test(target));
-  const takesTarget = kind.class !== "Program";
-  const model = {
-    class: kind.class,
-    auto: named,
-    ...(takesTarget && { target: named ? ("section" as const) : ("arguments" as const) }),
-  };
-  if (target !== undefined && !named && kind.target !== undefined && kind.target !== "iterator")
-    return { ...model, warning: "libbpf cannot read its target, so it attaches only with arguments" };
-  return model;
+  const [className, rest] = found;
+  const named = rest === "load" || (slash !== -1 && targets[rest].test(plain.slice(slash + 1)));
+  if (slash === -1 || named || rest === "iterator") return kind(className, named, named);
+  const warning = "libbpf cannot read its target, so it attaches only with arguments";
+  return { ...kind(className, false, false), warning };
+}
+
+function kind(
+  className: ProgramClass,
+  auto: boolean,
+  named: boolean,
+): Omit<ProgramModel, "name" | "section"> {
+  const target = named ? ("section" as const) : ("arguments" as const);
+  return { class: className, auto, ...(parametrised.has(className) && { target }) };
 }
 
 /** The object's programs, in libbpf's order: by section, then by place. Functions of `.text` are subprograms. */

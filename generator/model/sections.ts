@@ -3,13 +3,13 @@ import {
   type BtfOfKind,
   type ElfFile,
   type ElfSymbol,
+  FormatError,
   quote,
   STB_LOCAL,
   STV_HIDDEN,
   STV_INTERNAL,
   sectionNamed,
 } from "../../runtime/btf/index.js";
-import { GenerateError } from "../errors.js";
 import type { Member, SectionModel } from "./model.js";
 import { sectionMember } from "./names.js";
 import { cType, type Types } from "./types.js";
@@ -37,14 +37,14 @@ export function readSections(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol
     const variables = type.vars.flatMap(({ type: id, offset }) => {
       const variable = btf.type(id);
       if (variable.kind !== "var")
-        throw new GenerateError(`.BTF: ${type.name}: type ${id} is not a variable`);
+        throw new FormatError(".BTF", `${type.name}: type ${id} is not a variable`);
       const symbol = bySymbol.get(variable.name);
       const hidden = symbol && (symbol.visibility === STV_HIDDEN || symbol.visibility === STV_INTERNAL);
       if (variable.linkage === "static" || hidden || symbol?.binding === STB_LOCAL) return [];
       // clang leaves every offset 0 and the section without a size; `bpftool gen object` fills both in.
       const at = type.size === 0 ? symbol?.value : offset;
       if (at === undefined || at + btf.size(variable.to) > size)
-        throw new GenerateError(`${type.name}: variable ${quote(variable.name)}: lies outside the section`);
+        throw new FormatError(type.name, `variable ${quote(variable.name)}: lies outside the section`);
       return [{ name: variable.name, type: variable.to, at }];
     });
     variables.sort((a, b) => a.at - b.at);
@@ -57,7 +57,7 @@ export function readSections(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol
 function kconfig(btf: Btf, type: BtfOfKind<"datasec">): DataSection {
   const externs = type.vars.map(({ type: id }) => {
     const variable = btf.type(id);
-    if (variable.kind !== "var") throw new GenerateError(`.BTF: .kconfig: type ${id} is not a variable`);
+    if (variable.kind !== "var") throw new FormatError(".BTF", `.kconfig: type ${id} is not a variable`);
     const inner = btf.strip(variable.to);
     const align = inner.kind === "array" ? btf.size(inner.element) : btf.size(variable.to);
     return { name: variable.name, type: variable.to, size: btf.size(variable.to), align };

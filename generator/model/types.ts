@@ -1,5 +1,12 @@
-import type { Btf, BtfInt, BtfMember, BtfOfKind, BtfType } from "../../runtime/btf/index.js";
-import { GenerateError } from "../errors.js";
+import {
+  type Btf,
+  type BtfInt,
+  type BtfMember,
+  type BtfOfKind,
+  type BtfType,
+  FormatError,
+  quote,
+} from "../../runtime/btf/index.js";
 import type { Member, NumberCodec, TypeModel, UnionPart, ValueType } from "./model.js";
 import { type NameRequest, nameTypes } from "./names.js";
 
@@ -14,6 +21,8 @@ type BtfEnum = BtfOfKind<"enum"> | BtfOfKind<"enum64">;
 /** A type that gets a declaration of its own. */
 interface Declared extends NameRequest {
   readonly type: BtfComposite | BtfEnum;
+  /** What C calls it: `struct event`, or just `event` for an anonymous one behind a typedef. */
+  readonly label: string;
 }
 
 /**
@@ -50,10 +59,12 @@ export class Types {
       const { type, name } = this.#declarable(at.id);
       if (!type || this.#declared.has(type.id)) continue;
       const c = name || at.place;
-      this.#declared.set(type.id, { type, c, layout: layoutOf(this.#btf, type) });
+      const keyword = type.kind === "enum64" ? "enum" : type.kind;
+      const label = type.name === "" && name !== "" ? name : `${keyword} ${c}`;
+      this.#declared.set(type.id, { type, c, label, layout: layoutOf(this.#btf, type) });
       if (type.kind === "enum" && type.size > 4)
         this.warnings.push(
-          `enum ${c}: the compiler cut its values to 32 bits — compile with clang 15 or newer`,
+          `${label}: the compiler cut its values to 32 bits — compile with clang 15 or newer`,
         );
       pending.push({ id: type.id, place: c, done: true });
       if (type.kind === "enum" || type.kind === "enum64") continue;
@@ -98,8 +109,7 @@ export class Types {
   /** Whether a struct ends in a flexible array. */
   isFlexible(id: number): boolean {
     const type = this.#btf.strip(id);
-    const last = type.kind === "struct" ? this.#btf.strip(type.members.at(-1)?.type ?? 0) : undefined;
-    return last?.kind === "array" && last.length === 0;
+    return type.kind === "struct" && flexibleMember(this.#btf, type) !== undefined;
   }
 
   /** A member of a struct that is one number, by its name. */
@@ -117,11 +127,10 @@ export class Types {
   declarations(): TypeModel[] {
     return this.#order.map((id) => {
       const declared = this.#declared.get(id)!;
-      const { type } = declared;
+      const { type, label: c } = declared;
       const name = this.#names.get(declared)!;
       if (type.kind === "enum" || type.kind === "enum64")
-        return { kind: "enum", name, c: `enum ${declared.c}`, codec: enumCodec(type), values: type.values };
-      const c = `${type.kind} ${declared.c}`;
+        return { kind: "enum", name, c, codec: enumCodec(type), values: type.values };
       const taken = new Set<string>();
       if (type.kind === "union")
         return {
@@ -138,7 +147,8 @@ export class Types {
           : [{ ...part.union, members: this.#members(part.members, part.union.at, taken) }],
       );
       const plain = parts.flatMap((part) => (part.union === undefined ? part.members : []));
-      return { kind: "struct", name, c, size: type.size, members: this.#members(plain, 0, taken), unions };
+      const members = this.#members(plain, 0, taken, flexibleMember(this.#btf, type));
+      return { kind: "struct", name, c, size: type.size, members, unions };
     });
   }
 
@@ -146,7 +156,7 @@ export class Types {
     return this.#names.get(this.#declared.get(id)!)!;
   }
 
-  #members(members: readonly BtfMember[], start: number, taken: Set<string>): Member[] {
+  #members(members: readonly BtfMember[], start: number, taken: Set<string>, flexible?: BtfMember): Member[] {
     return members.flatMap((member): Member[] => {
       // Unnamed bit-fields are padding; compilers leave them out, hand-made BTF may not.
       if (member.name === "") return [];
@@ -155,7 +165,11 @@ export class Types {
       taken.add(name);
       const c = cType(this.#btf, member.type);
       const bit = member.bitOffset - 8 * start;
-      if (member.bitSize === 0) return [{ name, c, at: bit / 8, type: this.value(member.type) }];
+      const isFlexible = flexible?.name === member.name && flexible.bitOffset === member.bitOffset;
+      if (member.bitSize === 0)
+        return [
+          { name, c, at: bit / 8, type: this.value(member.type), ...(isFlexible && { flexible: true }) },
+        ];
       return [{ name, c: `${c} : ${member.bitSize}`, at: 0, type: this.#bits(member, bit) }];
     });
   }
@@ -169,14 +183,14 @@ export class Types {
       return { kind: "bits", bit, width, signed: type.signed, as, enumeration };
     }
     if (type.kind !== "int")
-      throw new GenerateError(`.BTF: bit-field "${member.name}": is not of an integer type`);
+      throw new FormatError(".BTF", `bit-field ${quote(member.name)}: is not of an integer type`);
     if (type.bool && width === 1) return { kind: "bits", bit, width, signed: false, as: "boolean" };
     return { kind: "bits", bit, width, signed: type.signed, as: type.size > 4 ? "bigint" : "number" };
   }
 
   #arrayValue(element: number, length: number, nesting: number): ValueType {
     if (nesting > MAX_NESTING)
-      throw new GenerateError(`.BTF: an array of more than ${MAX_NESTING} dimensions`);
+      throw new FormatError(".BTF", `an array of more than ${MAX_NESTING} dimensions`);
     const type = this.#btf.strip(element);
     // clang calls `char` signed on x86-64, so the name says it better than the encoding.
     if (type.kind === "int" && type.name === "char" && type.size === 1)
@@ -223,7 +237,7 @@ function flatten(btf: Btf, type: BtfComposite): FlatPart[] {
     const { type: composite, start } = pending[at]!;
     for (const member of composite.members) {
       if (++count > MAX_MEMBERS)
-        throw new GenerateError(`.BTF: ${type.kind} "${type.name}": too many members`);
+        throw new FormatError(".BTF", `${type.kind} ${quote(type.name)}: too many members`);
       const bitOffset = start + member.bitOffset;
       const inner = member.name === "" && member.bitSize === 0 ? btf.strip(member.type) : undefined;
       if (inner?.kind === "struct") pending.push({ type: inner, start: bitOffset });
@@ -239,6 +253,20 @@ function flatten(btf: Btf, type: BtfComposite): FlatPart[] {
   return parts;
 }
 
+/** The flexible array that a struct ends in; other arrays without elements only mark a place. */
+function flexibleMember(btf: Btf, struct: BtfOfKind<"struct">): BtfMember | undefined {
+  let start = 0;
+  for (let last = struct.members.at(-1); last; ) {
+    const type = btf.strip(last.type);
+    const bitOffset = start + last.bitOffset;
+    if (type.kind === "array" && type.length === 0) return { ...last, bitOffset };
+    if (type.kind !== "struct" || last.name !== "") return undefined;
+    start = bitOffset;
+    last = type.members.at(-1);
+  }
+  return undefined;
+}
+
 /** Every member of a union, those of anonymous structs and unions inside it included. */
 function allMembers(btf: Btf, type: BtfComposite, start = 0): BtfMember[] {
   const members: BtfMember[] = [];
@@ -252,7 +280,7 @@ function allMembers(btf: Btf, type: BtfComposite, start = 0): BtfMember[] {
         pending.push({ type: inner, start: bitOffset });
       else members.push({ ...member, bitOffset });
       if (members.length + pending.length > MAX_MEMBERS)
-        throw new GenerateError(`.BTF: ${type.kind} "${type.name}": too many members`);
+        throw new FormatError(".BTF", `${type.kind} ${quote(type.name)}: too many members`);
     }
   }
   return members;

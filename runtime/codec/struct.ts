@@ -253,25 +253,36 @@ function encodeUnion(
   value: object,
   bytes: Uint8Array | undefined,
 ): void {
-  const written: [member: string, as: Uint8Array][] = [];
-  for (const [member, [offset, codec]] of Object.entries(part.fields)) {
-    const given = Object.hasOwn(value, member) ? (value as Record<string, unknown>)[member] : undefined;
-    if (given === undefined) continue;
-    const aside = Memory.alloc(part.size, m.littleEndian);
-    if (bytes) aside.setBytes(0, bytes);
+  const members = value as Readonly<Record<string, unknown>>;
+  const named = Object.keys(part.fields).filter(
+    (member) => Object.hasOwn(members, member) && members[member] !== undefined,
+  );
+  const write = (member: string, to: Memory, start: number): void => {
+    const [offset, codec] = part.fields[member]!;
     try {
-      codec.encode(aside, offset, given as never);
+      codec.encode(to, start + offset, members[member] as never);
     } catch (error) {
       throw inside(member, error);
     }
+  };
+  if (!bytes && named.length === 1) {
+    m.zero(at, part.size);
+    write(named[0]!, m, at);
+    return;
+  }
+  const written: [member: string, as: Uint8Array][] = [];
+  for (const member of named) {
+    const aside = Memory.alloc(part.size, m.littleEndian);
+    if (bytes) aside.setBytes(0, bytes);
+    write(member, aside, 0);
     const as = aside.bytes(0, part.size);
     if (!bytes || as.some((byte, i) => byte !== bytes[i])) written.push([member, as]);
   }
   if (written.length > 1 || (!bytes && written.length === 0)) {
-    const members = Object.keys(part.fields).join(", ");
+    const known = Object.keys(part.fields).join(", ");
     const given =
       written.length === 0 ? "none is given" : `${written.map(([member]) => member).join(" and ")} are given`;
-    throw new TypeError(`${name}: a union takes exactly one of its members (${members}), ${given}`);
+    throw new TypeError(`${name}: a union takes exactly one of its members (${known}), ${given}`);
   }
   m.setBytes(at, written[0]?.[1] ?? bytes!);
 }

@@ -16,27 +16,32 @@ const SHORT = 24;
  */
 export function decodeText(bytes: Uint8Array, at: number, length: number, cut: boolean): string {
   let end = at + length;
-  if (!cut) while (end > at && bytes[end - 1] === 0) end--;
-  const short = Math.min(end, at + SHORT);
-  let text = "";
-  let i = at;
-  for (; i < short; i++) {
-    const byte = bytes[i]!;
-    if (byte === 0 && cut) return text;
-    if (byte > 0x7f) break;
-    text += String.fromCharCode(byte);
-  }
-  if (i === end) return text;
-  if (cut) {
-    while (i < end && bytes[i] !== 0) i++;
-    end = i;
-  }
+  if (cut) end = firstNul(bytes, at, end);
+  else while (end > at && bytes[end - 1] === 0) end--;
+  const ascii = end - at <= SHORT ? decodeAscii(bytes, at, end) : undefined;
+  if (ascii !== undefined) return ascii;
   const encoded = bytes.subarray(at, end);
   try {
     return strict.decode(encoded);
   } catch {
     return decodeEscaping(encoded);
   }
+}
+
+/** Where the first NUL from `at` on is, or `end`. */
+function firstNul(bytes: Uint8Array, at: number, end: number): number {
+  while (at < end && bytes[at] !== 0) at++;
+  return at;
+}
+
+function decodeAscii(bytes: Uint8Array, at: number, end: number): string | undefined {
+  let text = "";
+  for (; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte > 0x7f) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }
 
 /** Decodes maximal runs of valid UTF-8 and escapes every other byte. */

@@ -144,8 +144,11 @@ export function arrayView(
   return new Proxy(anArray, new ArrayInPlace(m, at, codec, element, length, read));
 }
 
-/** What all views of arrays pretend to be; nothing is ever in it. */
-const anArray: unknown[] = [];
+/** What all views of arrays pretend to be; no element is ever in it. `util.inspect` looks here, past the proxy. */
+const anArray: unknown[] = Object.defineProperties([], {
+  [inspect.custom]: { value: inspectCopy, configurable: true },
+  toJSON: { value: toJsonCopy, configurable: true },
+});
 
 class ArrayInPlace implements ProxyHandler<unknown[]> {
   readonly [MEMORY]: Memory;
@@ -176,10 +179,7 @@ class ArrayInPlace implements ProxyHandler<unknown[]> {
     const index = toIndex(key);
     if (index !== undefined) return index < this.#length ? this.#at(index) : undefined;
     if (key === Symbol.iterator) return () => this.#iterate();
-    if (key === "toJSON") return toJsonCopy;
-    if (key === inspect.custom) return inspectCopy;
-    if (isPlace(key)) return this[key];
-    return Reflect.get(Array.prototype, key, proxy);
+    return isPlace(key) ? this[key] : Reflect.get(anArray, key, proxy);
   }
 
   set(_: unknown[], key: string | symbol, value: unknown): boolean {

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { isMainThread } from "node:worker_threads";
 import type * as Koffi from "koffi";
 import { BpfError } from "../errors.js";
 import {
@@ -170,6 +171,7 @@ const watches = new Set<Watch>();
  * error thrown in the callback: so each watch has a duplicate of its own, and errors go to a microtask.
  */
 export function watch(fd: number, onReadable: () => void): Watch {
+  if (!isMainThread) return watchByTimer(onReadable);
   const own = libc.fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) throw new BpfError(`watching fd ${fd}: it is not open`, { code: "EBADF", errno: errno() });
   const callback = (): void => {
@@ -207,6 +209,29 @@ export function watch(fd: number, onReadable: () => void): Watch {
   };
   watches.add(watching);
   return watching;
+}
+
+/**
+ * Looks every millisecond. A handle of koffi's that is open when its worker is terminated ends the whole
+ * process with SIGSEGV, and nothing in the worker runs then that could close it.
+ */
+function watchByTimer(onReadable: () => void): Watch {
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  return {
+    start() {
+      timer ??= setInterval(onReadable, 1);
+    },
+    stop,
+    keepAlive(alive) {
+      if (alive) timer?.ref();
+      else timer?.unref();
+    },
+    close: stop,
+  };
 }
 
 const F_DUPFD_CLOEXEC = 1030;

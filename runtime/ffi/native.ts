@@ -1,9 +1,13 @@
+import { readFileSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import { BpfError, type BpfErrorDetails, errnoName } from "../errors.js";
 import { allocate, errno, libbpf, libc, registerPrint, viewNative } from "./koffi.js";
 
 export { allocate, errno, libbpf, libc, viewNative, type Watch, watch } from "./koffi.js";
-export { opts } from "./opts.js";
+
+import { opts, optsAt, optsLayouts } from "./opts.js";
+
+export { opts, optsAt };
 
 /** `EINVAL`, `ENOENT`, … as libbpf returns them: negative. */
 export const ENOENT = -2;
@@ -56,6 +60,47 @@ const hints: Readonly<Record<string, (() => string) | undefined>> = {
   E2BIG: () => "the map is full: raise its max_entries, or delete entries",
   ENODEV: () => "is there such a network interface?",
 };
+
+/** System calls that libbpf does not wrap, or only in newer versions, by their numbers on each machine. */
+const numbers =
+  process.arch === "x64" ? { bpf: 321, perf_event_open: 298 } : { bpf: 280, perf_event_open: 241 };
+const BPF_LINK_CREATE = 28;
+const PERF_FLAG_FD_CLOEXEC = 8;
+
+/**
+ * Makes a link of the kernel (`bpf(BPF_LINK_CREATE)`) and returns its descriptor, or `-errno`. libbpf's own function
+ * refuses what was not there yet when it was built.
+ */
+export function linkCreate(attributes: Parameters<typeof opts<"bpf_attr_link_create">>[1]): number {
+  const address = opts("bpf_attr_link_create", attributes);
+  return orErrno(
+    libc.syscall(numbers.bpf, BPF_LINK_CREATE, address, optsLayouts.bpf_attr_link_create.size, 0, 0),
+  );
+}
+
+/** Opens a performance event (`perf_event_open(2)`) and returns its descriptor, or `-errno`. */
+export function perfEventOpen(
+  attributes: Parameters<typeof opts<"perf_event_attr">>[1],
+  pid: number,
+  cpu: number,
+): number {
+  const address = opts("perf_event_attr", { ...attributes, struct_size: optsLayouts.perf_event_attr.size });
+  return orErrno(libc.syscall(numbers.perf_event_open, address, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC));
+}
+
+/** The numbers of the CPUs that are online. */
+export function availableCpus(): number[] {
+  const text = readFileSync("/sys/devices/system/cpu/online", "utf8").trim();
+  return text.split(",").flatMap((range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
+
+/** What libc reports by -1 and errno, as libbpf and the kernel do it. */
+export function orErrno(result: number): number {
+  return result < 0 ? -errno() : result;
+}
 
 /** A piece of native memory that one owner uses at a time. */
 export interface Area {

@@ -1,7 +1,8 @@
 import { allocate } from "./koffi.js";
 
 /**
- * libbpf's option structs, as of 1.7 on a 64-bit machine: `sizeof`, then each field's offset and C type.
+ * libbpf's option structs, as of 1.7 on a 64-bit machine: `sizeof`, then each field's offset and C type. The first
+ * 8 bytes are `sz`, unless the struct is `bare`.
  * Newer fields stay zero unless asked for, so every libbpf from 1.1 on accepts them.
  */
 export const optsLayouts = {
@@ -25,14 +26,61 @@ export const optsLayouts = {
     func_name: [32, "str"],
     attach_mode: [40, "u32"],
   },
+  bpf_kprobe_opts: { size: 32, bpf_cookie: [8, "u64"], offset: [16, "u64"], retprobe: [24, "bool"] },
+  bpf_usdt_opts: { size: 16, usdt_cookie: [8, "u64"] },
+  bpf_perf_event_opts: { size: 24, bpf_cookie: [8, "u64"] },
+  /** The part of `union bpf_attr` that BPF_LINK_CREATE reads: the kernel's own, without a size in front. */
+  bpf_attr_link_create: {
+    size: 48,
+    bare: true,
+    prog_fd: [0, "u32"],
+    target_fd: [4, "s32"],
+    attach_type: [8, "u32"],
+    flags: [12, "u32"],
+    // From here on a union, by the kind of link.
+    iter_info: [16, "u64"],
+    iter_info_len: [24, "u32"],
+    tracing_cookie: [24, "u64"],
+    relative_fd: [16, "u32"],
+    netfilter_pf: [16, "u32"],
+    netfilter_hooknum: [20, "u32"],
+    netfilter_priority: [24, "s32"],
+    netfilter_flags: [28, "u32"],
+  },
+  /** The part of `struct perf_event_attr` that all kernels know (`PERF_ATTR_SIZE_VER0`). */
+  perf_event_attr: {
+    size: 64,
+    bare: true,
+    type: [0, "u32"],
+    struct_size: [4, "u32"],
+    config: [8, "u64"],
+    sample_period: [16, "u64"],
+    flags: [40, "u64"],
+  },
+  bpf_tc_hook: { size: 24, ifindex: [8, "u32"], attach_point: [12, "u32"] },
+  bpf_tc_opts: { size: 32, prog_fd: [8, "u32"], handle: [20, "u32"], priority: [24, "u32"] },
+  bpf_test_run_opts: {
+    size: 80,
+    data_in: [8, "u64"],
+    data_out: [16, "u64"],
+    data_size_in: [24, "u32"],
+    data_size_out: [28, "u32"],
+    ctx_in: [32, "u64"],
+    ctx_out: [40, "u64"],
+    ctx_size_in: [48, "u32"],
+    ctx_size_out: [52, "u32"],
+    repeat: [60, "u32"],
+    flags: [68, "u32"],
+    cpu: [72, "u32"],
+  },
   bpf_map_create_opts: { size: 80, map_flags: [28, "u32"], map_extra: [32, "u64"], numa_node: [40, "u32"] },
   bpf_map_batch_opts: { size: 24, elem_flags: [8, "u64"], flags: [16, "u64"] },
 } as const;
 
 type Layouts = typeof optsLayouts;
-type FieldTypes = { str: string; bool: boolean; u32: number; u64: bigint };
+type FieldTypes = { str: string; bool: boolean; u32: number; s32: number; u64: bigint };
 type Values<S extends keyof Layouts> = {
-  [F in Exclude<keyof Layouts[S], "size">]?: Layouts[S][F] extends readonly [
+  [F in Exclude<keyof Layouts[S], "size" | "bare">]?: Layouts[S][F] extends readonly [
     number,
     infer T extends keyof FieldTypes,
   ]
@@ -41,38 +89,48 @@ type Values<S extends keyof Layouts> = {
 };
 
 const encoder = new TextEncoder();
-let scratch: { address: number; bytes: Uint8Array; view: DataView } | undefined;
+let scratch: { readonly address: number; readonly bytes: Uint8Array } | undefined;
 
 /**
  * Lays an option struct out in native memory and returns its address, good until the next call of this
  * function. Fields that are left out or undefined are zero.
  */
 export function opts<S extends keyof Layouts>(name: S, values: Values<S>): number {
-  const layout = optsLayouts[name] as { readonly size: number } & Record<string, unknown>;
-  const given = Object.entries(values).filter(([, value]) => value !== undefined);
-  const texts = given.flatMap(([, value]) =>
-    typeof value === "string" ? [encoder.encode(`${value}\0`)] : [],
-  );
-  const total = texts.reduce((sum, text) => sum + text.length, layout.size);
-  if (!scratch || scratch.bytes.length < total) {
-    // SAFETY: an outgrown buffer is left allocated; libbpf may not use it after the call, but it is cheap to be sure.
-    const { address, bytes } = allocate(Math.max(4096, total));
-    scratch = { address, bytes, view: new DataView(bytes.buffer) };
-  }
-  const { address, bytes, view } = scratch;
-  bytes.fill(0, 0, total);
-  view.setBigUint64(0, BigInt(layout.size), true);
-  let free = layout.size;
-  for (const [field, value] of given) {
+  let total: number = optsLayouts[name].size;
+  for (const value of Object.values(values))
+    if (typeof value === "string") total += Buffer.byteLength(value) + 1;
+  // SAFETY: an outgrown buffer is left allocated; libbpf may not use it after the call, but it is cheap to be sure.
+  if (!scratch || scratch.bytes.length < total) scratch = allocate(Math.max(4096, total));
+  return optsAt(scratch, 0, name, values);
+}
+
+/** As {@link opts}, in memory of the caller's. */
+export function optsAt<S extends keyof Layouts>(
+  { address, bytes }: { readonly address: number; readonly bytes: Uint8Array },
+  start: number,
+  name: S,
+  values: Values<S>,
+): number {
+  const layout = optsLayouts[name] as { readonly size: number; readonly bare?: true } & Record<
+    string,
+    unknown
+  >;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start);
+  bytes.fill(0, start, start + layout.size);
+  if (!layout.bare) view.setBigUint64(0, BigInt(layout.size), true);
+  let free = start + layout.size;
+  for (const [field, value] of Object.entries(values)) {
+    if (value === undefined) continue;
     const [at, type] = layout[field] as readonly [number, keyof FieldTypes];
     if (type === "str") {
-      const text = texts.shift()!;
+      const text = encoder.encode(`${value}\0`);
       bytes.set(text, free);
       view.setBigUint64(at, BigInt(address + free), true);
       free += text.length;
     } else if (type === "u64") view.setBigUint64(at, value as bigint, true);
     else if (type === "u32") view.setUint32(at, value as number, true);
+    else if (type === "s32") view.setInt32(at, value as number, true);
     else view.setUint8(at, value ? 1 : 0);
   }
-  return address;
+  return address + start;
 }

@@ -41,6 +41,20 @@ export const libbpfPrototypes = {
   bpf_program__attach_raw_tracepoint_opts: ["ptr", "ptr", "str", "ptr", { since: "1.4" }],
   bpf_program__attach_xdp: ["ptr", "ptr", "s32"],
   bpf_program__attach_uprobe_opts: ["ptr", "ptr", "s32", "str", "size", "ptr"],
+  bpf_program__set_type: ["s32", "ptr", "s32"],
+  bpf_program__set_expected_attach_type: ["s32", "ptr", "s32"],
+  bpf_program__expected_attach_type: ["s32", "ptr"],
+  bpf_program__attach_kprobe_opts: ["ptr", "ptr", "str", "ptr"],
+  bpf_program__attach_usdt: ["ptr", "ptr", "s32", "str", "str", "str", "ptr"],
+  bpf_program__attach_trace: ["ptr", "ptr"],
+  bpf_program__attach_perf_event_opts: ["ptr", "ptr", "s32", "ptr"],
+  bpf_iter_create: ["s32", "s32"],
+  bpf_prog_attach: ["s32", "s32", "s32", "s32", "u32"],
+  bpf_prog_detach2: ["s32", "s32", "s32", "s32"],
+  bpf_tc_hook_create: ["s32", "ptr"],
+  bpf_tc_hook_destroy: ["s32", "ptr"],
+  bpf_tc_attach: ["s32", "ptr", "ptr"],
+  bpf_tc_detach: ["s32", "ptr", "ptr"],
   bpf_prog_test_run_opts: ["s32", "s32", "ptr"],
 
   bpf_map__name: ["str?", "ptr"],
@@ -88,10 +102,8 @@ export const libbpfPrototypes = {
 
   bpf_link__fd: ["s32", "ptr"],
   bpf_link__destroy: ["s32", "ptr"],
-  bpf_link__detach: ["s32", "ptr"],
   bpf_link__disconnect: ["void", "ptr"],
-  bpf_link__pin: ["s32", "ptr", "str"],
-  bpf_link__unpin: ["s32", "ptr"],
+  bpf_link_detach: ["s32", "s32"],
   bpf_link_update: ["s32", "s32", "s32", "ptr"],
 } as const;
 
@@ -106,6 +118,8 @@ export const libcPrototypes = {
   vasprintf: ["s32", "ptr", "ptr", "ptr"],
   getpagesize: ["s32"],
   if_nametoindex: ["u32", "str"],
+  setsockopt: ["s32", "s32", "s32", "s32", "buf", "u32"],
+  syscall: ["s64", "s64", "s64", "s64", "s64", "s64", "s64"],
 } as const;
 
 /** A table as above. */

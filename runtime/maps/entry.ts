@@ -1,3 +1,4 @@
+import { encode } from "../codec/codec.js";
 import { Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
 import { type Area, borrow, giveBack } from "../ffi/native.js";
@@ -17,6 +18,8 @@ export class Entry<K, V> {
   readonly #area: Area;
   readonly #memory: Memory;
   readonly #valueOffset: number;
+  /** Counts uses: a getter of a key or value may use the map itself, and then what is here is its own. */
+  #turn = 0;
 
   /** @param where how errors call the map. */
   constructor(where: string, key: Codec<K>, value: Codec<V>) {
@@ -31,6 +34,29 @@ export class Entry<K, V> {
   }
 
   setKey(key: Input<K>): void {
+    const turn = ++this.#turn;
+    this.#encodeKey(key);
+    if (turn !== this.#turn) this.setKeyBytes(encode(this.#key, key));
+  }
+
+  /** Sets both, for an update. */
+  set(key: Input<K>, value: Input<V>): void {
+    const turn = ++this.#turn;
+    this.#encodeValue(value);
+    this.#encodeKey(key);
+    if (turn === this.#turn) return;
+    const [keyBytes, valueBytes] = [encode(this.#key, key), encode(this.#value, value)];
+    this.#memory.setBytes(0, keyBytes);
+    this.#memory.setBytes(this.#valueOffset, valueBytes);
+  }
+
+  setValue(value: Input<V>): void {
+    const turn = ++this.#turn;
+    this.#encodeValue(value);
+    if (turn !== this.#turn) this.#memory.setBytes(this.#valueOffset, encode(this.#value, value));
+  }
+
+  #encodeKey(key: Input<K>): void {
     try {
       this.#key.encode(this.#memory, 0, key);
     } catch (error) {
@@ -38,7 +64,7 @@ export class Entry<K, V> {
     }
   }
 
-  setValue(value: Input<V>): void {
+  #encodeValue(value: Input<V>): void {
     try {
       this.#value.encode(this.#memory, this.#valueOffset, value);
     } catch (error) {

@@ -41,8 +41,7 @@ export abstract class EntryMap<K, V> extends BpfMap {
   }
 
   protected store(key: Input<K>, value: Input<V>, flags = 0n): void {
-    this.entry.setValue(value);
-    this.entry.setKey(key);
+    this.entry.set(key, value);
     const { keyAt, valueAt } = this.entry;
     this.check("bpf_map_update_elem", libbpf.bpf_map_update_elem(this.descriptor, keyAt, valueAt, flags));
   }

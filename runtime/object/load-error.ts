@@ -38,7 +38,7 @@ function withoutPrefix(message: string): string {
 /** The last line of a log that is neither an instruction, nor register state, nor source, nor statistics. */
 function reasonOf(log: string): string | undefined {
   const noise =
-    /^(\d+: |; |processed \d|verification time|stack depth|from \d+ to|func#|R\d+[ =_]|max_states|-- |arg#\d+ reference type|Validating |mark_precise|last_idx|parent |regs=|\s|$)/;
+    /^(\d+: |; |processed \d|verification time|stack depth|from \d+ to|func#|R\d+(?:_\w+)?=|max_states|-- |arg#\d+ reference type|Validating |mark_precise|last_idx|parent |regs=|\s|$)/;
   return log
     .split("\n")
     .filter((line) => !noise.test(line))

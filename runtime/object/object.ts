@@ -9,6 +9,7 @@ import { MappedMemory } from "../maps/mapping.js";
 import { BPF_F_MMAPABLE, MapType } from "../maps/types.js";
 import type { Link } from "../programs/link.js";
 import { Program, type ProgramOwner } from "../programs/program.js";
+import { backfill } from "../programs/sections.js";
 import { loadError } from "./load-error.js";
 import { isFrozen, type SectionSpec, sectionVariables } from "./section.js";
 
@@ -64,7 +65,7 @@ export class BpfObject implements ProgramOwner {
   static open(source: string | Uint8Array, options: OpenOptions = {}): BpfObject {
     const fromPath = typeof source === "string" ? basename(source).replace(/(\.bpf)?\.o$/, "") : "object";
     const name = checkText("name", options.name) ?? fromPath;
-    const bytes = typeof source === "string" ? readFileSync(source) : source;
+    const bytes = typeof source === "string" ? readObject(source) : source;
     if (!(bytes instanceof Uint8Array))
       throw new TypeError(`${name}: an object is opened from its path or bytes, not from ${typeof source}`);
     checkElf(name, bytes);
@@ -79,7 +80,9 @@ export class BpfObject implements ProgramOwner {
     });
     const call = listening(() => libbpf.bpf_object__open_mem(bytes, bytes.length, address));
     if (call.result === 0) throw loadError(name, "bpf_object__open_mem", call.errno, call.said);
-    return new BpfObject(name, call.result);
+    const object = new BpfObject(name, call.result);
+    for (const program of object.#programPointers()) backfill(program);
+    return object;
   }
 
   /** `"open"` until loaded, `"closed"` in the end. */
@@ -308,6 +311,18 @@ function clearRecordSizes(map: number): void {
   const wanted = isRing ? 0 : 4;
   if (libbpf.bpf_map__key_size(map) !== wanted) libbpf.bpf_map__set_key_size(map, wanted);
   if (libbpf.bpf_map__value_size(map) !== wanted) libbpf.bpf_map__set_value_size(map, wanted);
+}
+
+/** The bytes of an object's file. */
+export function readObject(path: string | URL): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const { errno, syscall } = cause as NodeJS.ErrnoException;
+    if (errno === undefined) throw cause;
+    const name = path instanceof URL ? path.href : path;
+    throw systemError(name, syscall ?? "open", -errno, { todo: "is this where the BPF object is?", cause });
+  }
 }
 
 /** Refuses what libbpf would refuse with less of an explanation. */

@@ -1,71 +1,115 @@
-import { closedError } from "../errors.js";
-import { check, libbpf } from "../ffi/native.js";
+import { rmSync } from "node:fs";
+import { closedError, stateError } from "../errors.js";
+import { check, libbpf, libc } from "../ffi/native.js";
 
 /** What the kernel says of a link: the start of `struct bpf_link_info`. */
 export interface LinkInfo {
-  /** `BPF_LINK_TYPE_*`. */
+  /** `BPF_LINK_TYPE_*`; 0 where the kernel has no link for the attachment. */
   readonly type: number;
   readonly id: number;
-  /** The id of the attached program. */
+  /** The id of the attached program; 0 where the kernel has no link. */
   readonly programId: number;
+  /**
+   * What was used in place of a kernel link, such as `"clsact"`: it outlives the process when that is killed by
+   * SIGKILL. Absent for links.
+   */
+  readonly fallback?: string | undefined;
+}
+
+/** How an attachment is held: what {@link Link} does its work by. */
+export interface LinkBackend {
+  /** The descriptor of the kernel's link; undefined where there is none. */
+  fd?(): number;
+  /** Detaches, and frees what holds the attachment. Called once. */
+  destroy(): void;
+  /** Lets the attachment outlive `destroy()`. */
+  disconnect?(): void;
+  readonly fallback?: string;
+}
+
+/** An attachment that libbpf made: a `struct bpf_link`. */
+export function libbpfLink(where: string, pointer: number): LinkBackend {
+  return {
+    fd: () => check(where, "bpf_link__fd", libbpf.bpf_link__fd(pointer)),
+    destroy: () => void check(where, "bpf_link__destroy", libbpf.bpf_link__destroy(pointer)),
+    disconnect: () => libbpf.bpf_link__disconnect(pointer),
+  };
+}
+
+/** A link of the kernel by its descriptor (`bpf_link_create`). */
+export function fdLink(fd: number): LinkBackend {
+  let connected = true;
+  return {
+    fd: () => fd,
+    destroy: () => {
+      if (connected) libc.close(fd);
+    },
+    disconnect: () => {
+      connected = false;
+    },
+  };
 }
 
 /** A program's attachment. It belongs to the skeleton or object of its program, which destroys it at the latest. */
 export class Link {
   readonly #where: string;
   readonly #links: Set<Link>;
-  /** The `struct bpf_link`, 0 once destroyed. */
-  #pointer: number;
+  readonly #pins: string[] = [];
+  #backend: LinkBackend | undefined;
 
   /** @param links where the owner keeps its links, in the order in which they were made. */
-  constructor(where: string, pointer: number, links: Set<Link>) {
+  constructor(where: string, backend: LinkBackend, links: Set<Link>) {
     this.#where = where;
-    this.#pointer = pointer;
+    this.#backend = backend;
     this.#links = links;
     links.add(this);
   }
 
-  #use(): number {
-    if (this.#pointer === 0) throw closedError(this.#where);
-    return this.#pointer;
+  #use(): LinkBackend {
+    if (!this.#backend) throw closedError(this.#where);
+    return this.#backend;
   }
 
   /** The file descriptor of the link. */
   get fd(): number {
-    return check(this.#where, "bpf_link__fd", libbpf.bpf_link__fd(this.#use()));
+    const { fd, fallback } = this.#use();
+    if (!fd) throw stateError(this.#where, `is no link of the kernel but ${fallback} — it has no descriptor`);
+    return fd();
   }
 
   /** Detaches the program, unless the link is pinned, and ends the link (`bpf_link__destroy`). */
   destroy(): void {
-    const pointer = this.#pointer;
-    if (pointer === 0) return;
-    this.#pointer = 0;
+    const backend = this.#backend;
+    if (!backend) return;
+    this.#backend = undefined;
     this.#links.delete(this);
-    check(this.#where, "bpf_link__destroy", libbpf.bpf_link__destroy(pointer));
+    backend.destroy();
   }
 
   [Symbol.dispose](): void {
     this.destroy();
   }
 
-  /** Detaches the program even if the link is pinned (`bpf_link__detach`); the link itself stays until destroyed. */
+  /** Detaches the program even if the link is pinned (`bpf_link_detach`); the link itself stays until destroyed. */
   detach(): void {
-    check(this.#where, "bpf_link__detach", libbpf.bpf_link__detach(this.#use()));
+    check(this.#where, "bpf_link_detach", libbpf.bpf_link_detach(this.fd));
   }
 
   /** Lets the attachment outlive this object, until the process ends (`bpf_link__disconnect`). */
   disconnect(): void {
-    libbpf.bpf_link__disconnect(this.#use());
+    this.#use().disconnect?.();
   }
 
-  /** Pins the link to a new path on bpffs (`bpf_link__pin`): the program stays attached until it is unpinned. */
+  /** Pins the link to a new path on bpffs (`bpf_obj_pin`): the program stays attached until it is unpinned. */
   pin(path: string): void {
-    check(this.#where, "bpf_link__pin", libbpf.bpf_link__pin(this.#use(), path));
+    check(this.#where, "bpf_obj_pin", libbpf.bpf_obj_pin(this.fd, path));
+    this.#pins.push(path);
   }
 
-  /** Removes what {@link pin} made (`bpf_link__unpin`). */
+  /** Removes what {@link pin} made. */
   unpin(): void {
-    check(this.#where, "bpf_link__unpin", libbpf.bpf_link__unpin(this.#use()));
+    void this.fd;
+    for (const path of this.#pins.splice(0)) rmSync(path);
   }
 
   /** Puts another program of the same kind in place of this one, with no gap (`bpf_link_update`). */
@@ -75,6 +119,8 @@ export class Link {
 
   /** Asks the kernel what it knows of the link (`bpf_obj_get_info_by_fd`). */
   info(): LinkInfo {
+    const { fallback } = this.#use();
+    if (fallback !== undefined) return { type: 0, id: 0, programId: 0, fallback };
     const bytes = new Uint8Array(64);
     const size = new Uint32Array([bytes.length]);
     check(this.#where, "bpf_obj_get_info_by_fd", libbpf.bpf_obj_get_info_by_fd(this.fd, bytes, size));

@@ -1,6 +1,7 @@
 import { closedError, errnoName, stateError } from "../errors.js";
-import { check, libbpf, listening, systemError } from "../ffi/native.js";
-import { Link } from "./link.js";
+import { check, libbpf, linkCreate, listening, systemError } from "../ffi/native.js";
+import { fdLink, Link, type LinkBackend, libbpfLink } from "./link.js";
+import { type TestRunInput, type TestRunResult, testRun } from "./test-run.js";
 
 /** What a program refers to of its object. */
 export interface ProgramOwner {
@@ -73,6 +74,14 @@ export class BaseProgram {
     check(this.where, "bpf_program__unpin", libbpf.bpf_program__unpin(this.pointer, path));
   }
 
+  /**
+   * Runs the program in the kernel, without attaching it (`bpf_prog_test_run_opts`): for unit tests of programs that
+   * see packets, of `SEC("syscall")` and of raw tracepoints.
+   */
+  testRun(input: TestRunInput = {}): TestRunResult {
+    return testRun(this.where, this.fd, this.type, input);
+  }
+
   /** Runs an attach function of libbpf and makes its link; an error carries what libbpf said. */
   protected attached(syscall: string, attach: (pointer: number) => number): Link {
     void this.fd;
@@ -89,7 +98,50 @@ export class BaseProgram {
           .trim(),
         todo: todos[errnoName(call.errno)],
       });
-    return new Link(`link of ${this.where}`, call.result, this.#owner.links);
+    return this.linked(libbpfLink(`link of ${this.where}`, call.result));
+  }
+
+  /** Makes a link of the kernel itself (`BPF_LINK_CREATE`). */
+  protected linkedTo(attributes: Omit<Parameters<typeof linkCreate>[0], "prog_fd">): Link {
+    const result = this.tryLink(attributes);
+    if (typeof result !== "number") return result;
+    this.checkAttach("bpf(BPF_LINK_CREATE)", result);
+    throw new Error("unreachable");
+  }
+
+  /** As {@link linkedTo}, but a refusal of the kernel is returned, as `-errno`. */
+  protected tryLink(attributes: Omit<Parameters<typeof linkCreate>[0], "prog_fd">): Link | number {
+    const result = linkCreate({ attach_type: this.attachType, ...attributes, prog_fd: this.fd });
+    return result < 0 ? result : this.linked(fdLink(result));
+  }
+
+  /** Several links as one: of the first one's descriptor, and all destroyed together. */
+  protected together(links: readonly Link[]): Link {
+    return this.linked({
+      fd: () => links[0]!.fd,
+      destroy: () => {
+        for (const link of [...links].reverse()) link.destroy();
+      },
+      disconnect: () => {
+        for (const link of links) link.disconnect();
+      },
+    });
+  }
+
+  /** Makes the link of an attachment. */
+  protected linked(backend: LinkBackend): Link {
+    return new Link(`link of ${this.where}`, backend, this.#owner.links);
+  }
+
+  /** The result of a call that attaches, or an error that says what may be wrong. */
+  protected checkAttach(syscall: string, result: number): number {
+    if (result >= 0) return result;
+    throw systemError(this.where, syscall, -result, { program: this.name, todo: todos[errnoName(-result)] });
+  }
+
+  /** `BPF_*` attach type that the section or the object gives the program. */
+  protected get attachType(): number {
+    return libbpf.bpf_program__expected_attach_type(this.pointer);
   }
 }
 

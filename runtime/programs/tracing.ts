@@ -1,4 +1,5 @@
-import { libbpf, opts } from "../ffi/native.js";
+import { availableCpus, libbpf, opts, perfEventOpen } from "../ffi/native.js";
+import { cookie, descriptor, integer, processId, text } from "./arguments.js";
 import type { Link } from "./link.js";
 import { type AttachArguments, BaseProgram, type CookieOptions, type Target } from "./program.js";
 
@@ -76,12 +77,8 @@ export class Uprobe<How extends Target = "section"> extends BaseProgram {
    */
   attach(...[target]: AttachArguments<How, UprobeTarget, UprobeOptions>): Link {
     const at = target?.path === undefined ? this.#fromSection() : (target as UprobeTarget);
-    const pid = target?.pid ?? -1;
-    if (!Number.isInteger(pid) || pid < -1 || pid > 0x7fff_ffff)
-      throw new RangeError(`${this.where}: ${pid} is not a process id`);
-    const offset = at.offset ?? 0;
-    if (!Number.isSafeInteger(offset) || offset < 0)
-      throw new RangeError(`${this.where}: ${offset} is not an offset in bytes`);
+    const pid = processId(target?.pid);
+    const offset = integer(at.offset ?? 0, "offset", 0, Number.MAX_SAFE_INTEGER);
     return this.attached("bpf_program__attach_uprobe_opts", (pointer) =>
       libbpf.bpf_program__attach_uprobe_opts(
         pointer,
@@ -105,17 +102,123 @@ export class Uprobe<How extends Target = "section"> extends BaseProgram {
   }
 }
 
-/** Text for C: a string without NUL. */
-function text(value: unknown, name: string): string {
-  if (typeof value !== "string") throw new TypeError(`attach(): ${name} is a string, not ${typeof value}`);
-  if (value.includes("\0")) throw new TypeError(`attach(): ${name} must not contain a NUL`);
-  return value;
+/** A function of the kernel, or a place in it. */
+export interface KprobeTarget {
+  readonly function: string;
+  /** Bytes from the function's start. */
+  readonly offset?: number | undefined;
+  /** Whether it runs when the function returns; the section says it when left out. */
+  readonly retprobe?: boolean | undefined;
 }
 
-function cookie(value: unknown): bigint | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== "bigint") throw new TypeError(`attach(): cookie is a bigint, not ${typeof value}`);
-  if (BigInt.asUintN(64, value) !== value)
-    throw new RangeError(`attach(): ${value} does not fit a cookie of 64 bits`);
-  return value;
+/** `SEC("kprobe/...")`, `SEC("kretprobe/...")`: runs when the kernel calls a function, or returns from it. */
+export class Kprobe<How extends Target = "section"> extends BaseProgram {
+  /** Attaches to the section's function, or the given one (`bpf_program__attach_kprobe_opts`). */
+  attach(...[target]: AttachArguments<How, KprobeTarget, CookieOptions>): Link {
+    const found = /^k(?:ret)?probe\/([^+]+)(?:\+(0x[\da-f]+|\d+))?$/i.exec(this.section);
+    const name = target?.function ?? found?.[1];
+    if (!name) throw new TypeError(`${this.where}: names no function — attach({ function })`);
+    const offset = target?.offset ?? (target?.function === undefined ? Number(found?.[2] ?? 0) : 0);
+    return this.attached("bpf_program__attach_kprobe_opts", (pointer) =>
+      libbpf.bpf_program__attach_kprobe_opts(
+        pointer,
+        text(name, "function"),
+        opts("bpf_kprobe_opts", {
+          offset: BigInt(integer(offset, "offset", 0, Number.MAX_SAFE_INTEGER)),
+          retprobe: target?.retprobe ?? this.section.startsWith("kretprobe"),
+          bpf_cookie: cookie(target?.cookie),
+        }),
+      ),
+    );
+  }
+}
+
+/** A statically defined tracepoint of a program or library (`readelf -n` lists them). */
+export interface UsdtTarget {
+  readonly path: string;
+  readonly provider: string;
+  readonly name: string;
+}
+
+/** `SEC("usdt/...")`: runs at a statically defined tracepoint in user space. */
+export class Usdt<How extends Target = "section"> extends BaseProgram {
+  /** Attaches to the section's tracepoint, or the given one (`bpf_program__attach_usdt`). */
+  attach(...[target]: AttachArguments<How, UsdtTarget, UprobeOptions>): Link {
+    // libbpf itself cannot read `usdt.s/...`.
+    const found = /^usdt(?:\.s)?\/([^:]+):([^:]+):([^:]+)$/.exec(this.section);
+    const [path, provider, name] = target?.path
+      ? [target.path, target.provider, target.name]
+      : [found?.[1], found?.[2], found?.[3]];
+    if (!path) throw new TypeError(`${this.where}: names no tracepoint — attach({ path, provider, name })`);
+    return this.attached("bpf_program__attach_usdt", (pointer) =>
+      libbpf.bpf_program__attach_usdt(
+        pointer,
+        processId(target?.pid),
+        text(path, "path"),
+        text(provider, "provider"),
+        text(name, "name"),
+        opts("bpf_usdt_opts", { usdt_cookie: cookie(target?.cookie) }),
+      ),
+    );
+  }
+}
+
+/**
+ * `SEC("fentry/...")`, `SEC("fexit/...")`, `SEC("fmod_ret/...")`, `SEC("tp_btf/...")`, `SEC("lsm/...")`: runs at what
+ * the section, or `setTarget()` before load, names; typed arguments, and less overhead than kprobes.
+ */
+export class Tracing extends BaseProgram {
+  /** Attaches to what it was loaded for (`bpf_program__attach_trace`). A cookie needs kernel 5.15; of `tp_btf`, 6.10. */
+  attach(options: CookieOptions = {}): Link {
+    const wanted = cookie(options.cookie);
+    if (wanted !== undefined) return this.linkedTo({ target_fd: 0, tracing_cookie: wanted });
+    return this.attached("bpf_program__attach_trace", (pointer) => libbpf.bpf_program__attach_trace(pointer));
+  }
+}
+
+/** An event of the performance counters: `struct perf_event_attr`'s type and config, see perf_event_open(2). */
+export interface PerfEventTarget {
+  /** `PERF_TYPE_*`: 0 hardware, 1 software, … */
+  readonly type: number;
+  /** Which of that type: 0 of software is the CPU clock. */
+  readonly config: number | bigint;
+  /** Runs each time that the counter has grown by so much. */
+  readonly period: number | bigint;
+  /** The process to watch; all of them when left out. */
+  readonly pid?: number | undefined;
+  /** The CPU to watch; each of them when left out. */
+  readonly cpu?: number | undefined;
+}
+
+/** `SEC("perf_event")`: runs on events of the performance counters, such as a clock. */
+export class PerfEvent extends BaseProgram {
+  /** Attaches to an event of your own, by its descriptor, or opens it (`bpf_program__attach_perf_event_opts`). */
+  attach(target: ({ readonly fd: number } | PerfEventTarget) & CookieOptions): Link {
+    const bpf_cookie = cookie(target.cookie);
+    const attach = (fd: number): Link =>
+      this.attached("bpf_program__attach_perf_event_opts", (pointer) =>
+        libbpf.bpf_program__attach_perf_event_opts(pointer, fd, opts("bpf_perf_event_opts", { bpf_cookie })),
+      );
+    if ("fd" in target) return attach(descriptor(target.fd, "fd"));
+    const attributes = {
+      type: integer(target.type, "type", 0, 0xffff_ffff),
+      config: BigInt.asUintN(64, BigInt(target.config)),
+      sample_period: BigInt.asUintN(64, BigInt(target.period)),
+    };
+    const pid = processId(target.pid);
+    // The kernel watches all processes on one CPU, or one process on all CPUs.
+    const cpus = target.cpu !== undefined ? [target.cpu] : pid === -1 ? availableCpus() : [-1];
+    const links: Link[] = [];
+    try {
+      for (const cpu of cpus) {
+        const fd = perfEventOpen(attributes, pid, integer(cpu, "cpu", -1, 0xffff));
+        links.push(attach(this.checkAttach("perf_event_open", fd)));
+      }
+    } catch (error) {
+      for (const link of links) link.destroy();
+      throw error;
+    }
+    const [only, ...others] = links;
+    return others.length === 0 ? only! : this.together(links);
+  }
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { BpfMap, MapHandle, MapSpec } from "../maps/map.js";
+import { readObject } from "../object/object.js";
 import type { BaseProgram, ProgramOwner } from "../programs/program.js";
 import type { ObjectSource, ProgramSpec } from "./spec.js";
 
@@ -10,7 +10,7 @@ export function inline(base64: string): ObjectSource {
 
 /** The object in a file beside the skeleton, read at each `open()`. */
 export function file(url: URL): ObjectSource {
-  return () => readFileSync(url);
+  return () => readObject(url);
 }
 
 /** No object: `open({ object })` gets it. */

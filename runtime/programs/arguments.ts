@@ -1,0 +1,80 @@
+import { closeSync, openSync } from "node:fs";
+import { BpfError } from "../errors.js";
+import { libc } from "../ffi/native.js";
+
+/** Text for C: a string without NUL. */
+export function text(value: unknown, name: string): string {
+  if (typeof value !== "string") throw new TypeError(`attach(): ${name} is a string, not ${typeof value}`);
+  if (value.includes("\0")) throw new TypeError(`attach(): ${name} must not contain a NUL`);
+  return value;
+}
+
+/** A cookie of 64 bits, or none. */
+export function cookie(value: unknown): bigint | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "bigint") throw new TypeError(`attach(): cookie is a bigint, not ${typeof value}`);
+  if (BigInt.asUintN(64, value) !== value)
+    throw new RangeError(`attach(): ${value} does not fit a cookie of 64 bits`);
+  return value;
+}
+
+/** An integer of a range. */
+export function integer(value: unknown, name: string, least: number, most: number): number {
+  if (typeof value !== "number") throw new TypeError(`attach(): ${name} is a number, not ${typeof value}`);
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw new RangeError(`attach(): ${name} ${value} is outside ${least} … ${most}`);
+  return value;
+}
+
+const INT_MAX = 0x7fff_ffff;
+
+/** A process id; every process when left out. */
+export function processId(value: unknown): number {
+  return value === undefined ? -1 : integer(value, "pid", -1, INT_MAX);
+}
+
+/** An open descriptor. */
+export function descriptor(value: unknown, name: string): number {
+  return integer(value, name, 0, INT_MAX);
+}
+
+/** Runs with the descriptor of a file or folder, given by its path or as a descriptor. */
+export function withFile<T>(file: unknown, name: string, run: (fd: number) => T): T {
+  if (typeof file === "number") return run(descriptor(file, name));
+  let fd: number;
+  try {
+    fd = openSync(text(file, name), "r");
+  } catch (error) {
+    if (error instanceof TypeError) throw error;
+    const { code = "EINVAL", errno, message } = error as NodeJS.ErrnoException;
+    throw new BpfError(`attach(): ${name}: ${message} — is the path right?`, {
+      code,
+      errno: errno === undefined ? undefined : -errno,
+      syscall: "open",
+      cause: error,
+    });
+  }
+  try {
+    return run(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A network interface, by name or number. */
+export type InterfaceTarget = { readonly interface: string } | { readonly ifindex: number };
+
+/** The number of an interface (`if_nametoindex(3)`). */
+export function interfaceIndex(where: string, target: string | InterfaceTarget): number {
+  const given: { interface?: unknown; ifindex?: unknown } =
+    typeof target === "string" ? { interface: target } : (target ?? {});
+  if (given.interface === undefined) return integer(given.ifindex, "ifindex", 1, INT_MAX);
+  const name = text(given.interface, "interface");
+  const found = libc.if_nametoindex(name);
+  if (found > 0) return found;
+  throw new BpfError(`${where}: there is no network interface "${name}" — see "ip link"`, {
+    code: "ENODEV",
+    errno: 19,
+    syscall: "if_nametoindex",
+  });
+}

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { describeKernel, expectNothingLeft, run, uniqueName } from "./kernel.js";
+
+interface Holding {
+  readonly fds: number;
+  readonly mappings: number;
+  readonly rss: number;
+}
+
+describeKernel("leaks", () => {
+  test.concurrent.each([
+    ["success", 2000],
+    ["refused", 1000],
+    ["unattached", 100],
+    ["garbage", 1000],
+  ])(
+    "%s, %i times over, leaves no descriptor, mapping, map or program, and no memory to speak of",
+    async (what, cycles) => {
+      const name = uniqueName();
+      const { code, out, err } = await run("leaks", [what, name, String(cycles)], 80_000);
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      const { before, after, ms } = JSON.parse(out) as { before: Holding; after: Holding; ms: number };
+      const grown = (after.rss - before.rss) / 2 ** 20;
+      console.log(
+        `${cycles} × ${what}: fds ${before.fds} → ${after.fds}, RSS ${grown.toFixed(1)} MiB more, ${(ms / 1000).toFixed(1)} s`,
+      );
+      expect(after.fds).toBe(before.fds);
+      expect(after.mappings).toBe(before.mappings);
+      // The heap of C grows for some thousand cycles and then stays; a leaked map's memory would be far more.
+      expect(grown).toBeLessThan(80);
+      await expectNothingLeft(name);
+    },
+    90_000,
+  );
+});

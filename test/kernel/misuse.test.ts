@@ -1,0 +1,35 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { describeKernel, run } from "./kernel.js";
+
+describeKernel("misuse", () => {
+  test.concurrent.each(["opened", "loaded", "closed", "object"])(
+    "every public member of everything %s, called with everything wrong, throws a proper error or nothing",
+    async (state) => {
+      const folder = mkdtempSync(join(tmpdir(), "bpf-tsgen-misuse-"));
+      try {
+        const log = join(folder, "log");
+        const { code, signal, out, err } = await run("misuse", [log, state], 50_000);
+        const lastCall = readFileSync(log, "utf8").trimEnd().split("\n").at(-1);
+        expect({ code, signal, lastCall: code === 0 ? "" : lastCall, err: code === 0 ? "" : err }).toEqual({
+          code: 0,
+          signal: null,
+          lastCall: "",
+          err: "",
+        });
+        const { calls, bad } = JSON.parse(out.trimEnd().split("\n").at(-1)!) as {
+          calls: number;
+          bad: string[];
+        };
+        expect(bad).toEqual([]);
+        // Reflection that finds nothing would pass, too.
+        expect(calls).toBeGreaterThan(5_000);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,186 @@
+import { execFileSync } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { closeSync, mkdirSync, openSync, rmdirSync, writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { codecs, decode, encode } from "../../runtime/index.js";
+import { KernelPrograms, TaskRecord } from "../fixtures/kernel-programs.skel.js";
+import { describeKernel, thrown, trigger } from "./kernel.js";
+
+const RUNS = {
+  TC_FIRST: 0,
+  TC_SECOND: 1,
+  CGROUP: 2,
+  SK_LOOKUP: 3,
+  NETFILTER: 4,
+  SOCKET: 5,
+  PERF: 6,
+  TP_BTF: 8,
+};
+
+/** Loads only the named programs. */
+function load(...names: (keyof KernelPrograms["programs"])[]): ReturnType<typeof KernelPrograms.load> {
+  return KernelPrograms.load(({ programs }) => {
+    for (const [name, program] of Object.entries(programs))
+      program.autoload = names.includes(name as keyof KernelPrograms["programs"]);
+  });
+}
+
+/** Sends a datagram to a port of this machine on which nobody listens, over the loopback interface. */
+async function sendPacket(): Promise<void> {
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve) => socket.send("x", 9, "127.0.0.1", () => resolve()));
+  socket.close();
+}
+
+describeKernel("programs of every kind that this machine attaches", () => {
+  test("traffic control: by tcx, in the order asked for", async () => {
+    using kernel = load("tc_first", "tc_second");
+    const first = kernel.programs.tc_first.attach("lo");
+    expect(first.info()).toMatchObject({ type: 11, programId: expect.any(Number) });
+    const second = kernel.programs.tc_second.attach({ interface: "lo", direction: "ingress", before: first });
+    await sendPacket();
+    await expect.poll(() => kernel.bss.runs[RUNS.TC_FIRST]).toBeGreaterThan(0n);
+    expect(String(kernel.bss.order)).toMatch(/^(21)+$/);
+    second.destroy();
+    const seen = kernel.bss.runs[RUNS.TC_SECOND];
+    await sendPacket();
+    expect(kernel.bss.runs[RUNS.TC_SECOND]).toBe(seen);
+    expect(thrown(() => kernel.programs.tc_first.attach("no-such-dev"))).toMatchObject({ code: "ENODEV" });
+    expect(() => kernel.programs.tc_second.attach({ interface: "lo" } as never)).toThrow(/direction/);
+  });
+
+  test("cgroups, by folder and by descriptor", async () => {
+    using kernel = load("on_cgroup");
+    const root = execFileSync("findmnt", ["-nt", "cgroup2", "-o", "TARGET"], { encoding: "utf8" }).split(
+      "\n",
+    )[0]!;
+    const folder = `${root}/bpf-tsgen-programs-${process.pid}`;
+    mkdirSync(folder);
+    try {
+      writeFileSync(`${folder}/cgroup.procs`, String(process.pid));
+      const link = kernel.programs.on_cgroup.attach({ cgroup: folder });
+      await sendPacket();
+      expect(kernel.bss.runs[RUNS.CGROUP]).toBe(1n);
+      link.destroy();
+      const fd = openSync(folder, "r");
+      using again = kernel.programs.on_cgroup.attach({ cgroup: fd });
+      closeSync(fd);
+      await sendPacket();
+      expect(kernel.bss.runs[RUNS.CGROUP]).toBe(2n);
+      expect(again.info().type).toBe(3);
+      expect(thrown(() => kernel.programs.on_cgroup.attach({ cgroup: "/no/such" }))).toMatchObject({
+        code: "ENOENT",
+      });
+    } finally {
+      writeFileSync(`${root}/cgroup.procs`, String(process.pid));
+      kernel.close();
+      rmdirSync(folder);
+    }
+  });
+
+  test("network namespaces: sk_lookup", async () => {
+    using kernel = load("on_lookup");
+    using link = kernel.programs.on_lookup.attach({ netns: "/proc/self/ns/net" });
+    await sendPacket();
+    await expect.poll(() => kernel.bss.runs[RUNS.SK_LOOKUP]).toBeGreaterThan(0n);
+    expect(link.info().type).toBe(5);
+  });
+
+  test("netfilter", async () => {
+    using kernel = load("on_netfilter");
+    using _link = kernel.programs.on_netfilter.attach({ family: "ipv4", hook: "output", priority: 5 });
+    await sendPacket();
+    expect(kernel.bss.runs[RUNS.NETFILTER]).toBeGreaterThan(0n);
+    expect(() =>
+      kernel.programs.on_netfilter.attach({ family: "ipx" as never, hook: "input", priority: 0 }),
+    ).toThrow(TypeError);
+  });
+
+  test("sockets: a filter by setsockopt says that it is no link", async () => {
+    using kernel = load("on_socket");
+    const socket = createSocket("udp4");
+    await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+    try {
+      const link = kernel.programs.on_socket.attach({ socket: fd });
+      expect(link.info()).toEqual({ type: 0, id: 0, programId: 0, fallback: "setsockopt" });
+      expect(thrown(() => link.fd)).toMatchObject({ code: "ERR_BPF_STATE" });
+      const received = new Promise((resolve) => socket.once("message", resolve));
+      socket.send("x", socket.address().port, "127.0.0.1");
+      await received;
+      expect(kernel.bss.runs[RUNS.SOCKET]).toBe(1n);
+      link.destroy();
+    } finally {
+      socket.close();
+    }
+    const file = openSync("/dev/null", "r");
+    expect(thrown(() => kernel.programs.on_socket.attach({ socket: file }))).toMatchObject({
+      code: "ENOTSOCK",
+    });
+    closeSync(file);
+    expect(() => kernel.programs.on_socket.attach({ socket: -1 })).toThrow(RangeError);
+  });
+
+  test("sockets of a map", () => {
+    using kernel = load("on_stream");
+    const link = kernel.programs.on_stream.attach({ map: kernel.maps.socks });
+    expect(link.info()).toMatchObject({ type: 14 });
+    expect(thrown(() => kernel.programs.on_stream.attach({ map: kernel.maps.numbers })).message).toMatch(
+      /on_stream/,
+    );
+  });
+
+  test("performance events: the software clock of every CPU", async () => {
+    using kernel = load("on_clock");
+    const link = kernel.programs.on_clock.attach({ type: 1, config: 0, period: 1_000_000 });
+    const until = Date.now() + 2_000;
+    while (kernel.bss.runs[RUNS.PERF] === 0n && Date.now() < until) for (let i = 0; i < 1e6; i++);
+    expect(kernel.bss.runs[RUNS.PERF]).toBeGreaterThan(0n);
+    link.destroy();
+    const seen = kernel.bss.runs[RUNS.PERF];
+    for (let i = 0; i < 1e8; i++);
+    expect(kernel.bss.runs[RUNS.PERF]).toBe(seen);
+  });
+
+  test("tracing programs attach by themselves, with a cookie by hand", () => {
+    using kernel = load("on_enter");
+    kernel.bss.target = process.pid;
+    kernel.attach();
+    trigger();
+    expect(kernel.bss.runs[RUNS.TP_BTF]).toBeGreaterThan(0n);
+    kernel.detach();
+    kernel.programs.on_enter.attach({ cookie: 99n });
+    trigger();
+    expect(kernel.bss.cookie).toBe(99n);
+  });
+
+  test("iterators are read as lines, as records, as bytes, and over a map", () => {
+    using kernel = load("dump_tasks", "dump_numbers");
+    kernel.bss.target = -1;
+    const mine = [...kernel.programs.dump_tasks.lines()].find((line) => line.startsWith(`${process.pid} `));
+    expect(mine).toMatch(/^\d+ \S/);
+    kernel.bss.target = 0;
+    const records = [...kernel.programs.dump_tasks.records(TaskRecord)];
+    expect(records.find(({ pid }) => pid === process.pid)?.comm).toBe(mine!.slice(mine!.indexOf(" ") + 1));
+    const bytes = Buffer.concat([...kernel.programs.dump_tasks.bytes({ pid: process.pid })]);
+    expect(decode(TaskRecord, bytes).pid).toBe(process.pid);
+    kernel.maps.numbers.set(3, 4);
+    expect([...kernel.programs.dump_numbers.lines({ map: kernel.maps.numbers })]).toEqual(["3=4"]);
+    expect(thrown(() => [...kernel.programs.dump_numbers.lines({})]).message).toMatch(/dump_numbers/);
+  });
+
+  test("testRun: a syscall program with its context, a packet through a filter", () => {
+    using kernel = load("add", "tc_second");
+    const context = codecs.u32Array(4);
+    const result = kernel.programs.add.testRun({ ctx: encode(context, [40, 2, 0, 0]) });
+    expect([result.retval, ...decode(context, result.ctx)]).toEqual([7, 40, 2, 42, 0]);
+    const packet = new Uint8Array(64).fill(1);
+    const filtered = kernel.programs.tc_second.testRun({ data: packet, repeat: 10 });
+    expect([filtered.retval, filtered.data]).toEqual([0xffff_ffff, packet]);
+    expect(kernel.bss.runs[RUNS.TC_SECOND]).toBe(10n);
+    expect(thrown(() => kernel.programs.tc_second.testRun({ data: new Uint8Array(3) }))).toMatchObject({
+      code: "EINVAL",
+    });
+    expect(() => kernel.programs.add.testRun({ ctx: "x" as never })).toThrow(TypeError);
+  });
+});
