@@ -19,11 +19,11 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
   ["runtime/ffi/", ["runtime/ffi/", "runtime/errors.ts", "node:fs", "node:util"]],
   [
     "runtime/maps/",
-    ["runtime/maps/", "runtime/codec/", "runtime/ffi/native.ts", "runtime/errors.ts", "node:fs"],
+    ["runtime/maps/", "runtime/codec/", "runtime/ffi/native.ts", "runtime/errors.ts", "node:fs", "node:net"],
   ],
   [
     "runtime/programs/",
-    ["runtime/programs/", "runtime/codec/", "runtime/ffi/native.ts", "runtime/errors.ts"],
+    ["runtime/programs/", "runtime/codec/", "runtime/ffi/native.ts", "runtime/errors.ts", "node:fs"],
   ],
   [
     "runtime/object/",

@@ -52,6 +52,7 @@ export abstract class BpfMap {
   #raw: BpfMap | undefined;
 
   constructor(handle: MapHandle) {
+    verify(handle);
     this.name = handle.name;
     this.type = handle.type;
     this.keySize = handle.keySize;
@@ -119,6 +120,19 @@ export abstract class BpfMap {
     if (result < 0 && this.descriptor < 0) throw closedError(this.where);
     return check(this.where, syscall, result);
   }
+}
+
+/** Throws unless the kernel knows the map by these numbers: buffers of other sizes must never reach it. */
+function verify({ name, fd, type, keySize, valueSize, maxEntries }: MapHandle): void {
+  const info = mapInfo(`map "${name}"`, fd);
+  if (
+    info.type === type &&
+    info.keySize === keySize &&
+    info.valueSize === valueSize &&
+    info.maxEntries === maxEntries
+  )
+    return;
+  throw new TypeError(`map "${name}": is another map in the kernel — maps come from an object or a skeleton`);
 }
 
 /** Asks the kernel what it knows of a map. */

@@ -3,11 +3,22 @@ import { check, libbpf, linkCreate, listening, systemError } from "../ffi/native
 import { fdLink, Link, type LinkBackend, libbpfLink } from "./link.js";
 import { type TestRunInput, type TestRunResult, testRun } from "./test-run.js";
 
-/** What a program refers to of its object. */
-export interface ProgramOwner {
+/**
+ * What a program refers to of its object. Only the runtime's own objects are one: nobody else can make the
+ * runtime follow an address.
+ */
+export abstract class ProgramOwner {
+  readonly #genuine = true;
+  /** Links made through the object's programs, oldest first. */
+  readonly links: Set<Link> = new Set();
   /** Whether the object is loaded, and not closed. */
-  readonly state: "open" | "loaded" | "closed";
-  readonly links: Set<Link>;
+  abstract readonly state: "open" | "loaded" | "closed";
+
+  /** Throws unless `owner` is the runtime's. */
+  static check(owner: unknown): void {
+    if (typeof owner !== "object" || owner === null || !(#genuine in owner) || !owner.#genuine)
+      throw new TypeError("programs come from an object or a skeleton — they cannot be made by hand");
+  }
 }
 
 /** Whether a program's section names what to attach to, or the arguments of `attach` must. */
@@ -35,6 +46,7 @@ export class BaseProgram {
   readonly #pointer: number;
 
   constructor(pointer: number, owner: ProgramOwner) {
+    ProgramOwner.check(owner);
     this.#pointer = pointer;
     this.#owner = owner;
     this.name = libbpf.bpf_program__name(pointer) ?? "";
@@ -47,11 +59,8 @@ export class BaseProgram {
     return `program "${this.name}" (SEC("${this.section}"))`;
   }
 
-  /**
-   * The `struct bpf_program`, for the runtime only; refused once the object is closed.
-   * @internal
-   */
-  get pointer(): number {
+  /** The `struct bpf_program`; refused once the object is closed. */
+  #use(): number {
     if (this.#owner.state === "closed") throw closedError(this.where);
     if (this.#owner.state !== "loaded") throw stateError(this.where, "is not loaded — call load() first");
     return this.#pointer;
@@ -59,19 +68,19 @@ export class BaseProgram {
 
   /** The file descriptor, open until the object is closed. */
   get fd(): number {
-    const fd = libbpf.bpf_program__fd(this.pointer);
+    const fd = libbpf.bpf_program__fd(this.#use());
     if (fd < 0) throw stateError(this.where, "was not loaded — set autoload before load()");
     return fd;
   }
 
   /** Pins the program to a new path on bpffs (`bpf_program__pin`). */
   pin(path: string): void {
-    check(this.where, "bpf_program__pin", libbpf.bpf_program__pin(this.pointer, path));
+    check(this.where, "bpf_program__pin", libbpf.bpf_program__pin(this.#use(), path));
   }
 
   /** Removes a pin (`bpf_program__unpin`). */
   unpin(path: string): void {
-    check(this.where, "bpf_program__unpin", libbpf.bpf_program__unpin(this.pointer, path));
+    check(this.where, "bpf_program__unpin", libbpf.bpf_program__unpin(this.#use(), path));
   }
 
   /**
@@ -85,7 +94,7 @@ export class BaseProgram {
   /** Runs an attach function of libbpf and makes its link; an error carries what libbpf said. */
   protected attached(syscall: string, attach: (pointer: number) => number): Link {
     void this.fd;
-    const { pointer } = this;
+    const pointer = this.#use();
     const call = listening(() => attach(pointer));
     if (call.result === 0)
       throw systemError(this.where, syscall, call.errno, {
@@ -141,7 +150,7 @@ export class BaseProgram {
 
   /** `BPF_*` attach type that the section or the object gives the program. */
   protected get attachType(): number {
-    return libbpf.bpf_program__expected_attach_type(this.pointer);
+    return libbpf.bpf_program__expected_attach_type(this.#use());
   }
 }
 

@@ -1,7 +1,7 @@
 import { libbpf } from "../ffi/native.js";
 import type { BpfMap, MapSpec } from "../maps/map.js";
-import type { BpfObject, OpenSection } from "../object/object.js";
-import type { SectionSpec } from "../object/section.js";
+import type { NativeObject } from "../object/native-object.js";
+import { loadedSection, type OpenSection, type SectionSpec } from "../object/section.js";
 import type { Link } from "../programs/link.js";
 import type { BaseProgram } from "../programs/program.js";
 import { defineLazily, lazily } from "./lazy.js";
@@ -10,7 +10,7 @@ import type { AnySpec, ProgramSpec } from "./spec.js";
 /** A skeleton in the kernel: what {@link Loaded} describes to the compiler. */
 export class LoadedSkeleton {
   readonly #spec: AnySpec;
-  readonly #object: BpfObject;
+  readonly #object: NativeObject;
   readonly #sections: OpenSection[] = [];
   #end: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -18,7 +18,7 @@ export class LoadedSkeleton {
   readonly programs: object;
   readonly links: Record<string, Link> = Object.create(null);
 
-  constructor(spec: AnySpec, object: BpfObject) {
+  constructor(spec: AnySpec, object: NativeObject) {
     this.#spec = spec;
     this.#object = object;
     const maps = spec.maps as Record<string, MapSpec<BpfMap>>;
@@ -29,7 +29,7 @@ export class LoadedSkeleton {
       programs[name]!.create(object.programPointer(name), object),
     );
     defineLazily(this, Object.keys(globals), (name) => {
-      const section = object.loadedSection(globals[name]!);
+      const section = loadedSection(object, globals[name]!);
       this.#sections.push(section);
       return section.variables;
     });

@@ -1,6 +1,6 @@
 import { closedError, stateError } from "../errors.js";
-import type { BpfObject, OpenSection } from "../object/object.js";
-import type { SectionSpec } from "../object/section.js";
+import type { NativeObject } from "../object/native-object.js";
+import { initialSection, type OpenSection, type SectionSpec } from "../object/section.js";
 import { mapConfig, programConfig } from "./config.js";
 import { defineLazily, lazily } from "./lazy.js";
 import { LoadedSkeleton } from "./loaded.js";
@@ -11,13 +11,13 @@ const CONSUMED = "is loaded — use what load() returned";
 /** A skeleton between `open()` and `load()`: what {@link Opened} describes to the compiler. */
 export class OpenedSkeleton {
   readonly #spec: AnySpec;
-  readonly #object: BpfObject;
+  readonly #object: NativeObject;
   readonly #sections = new Map<string, OpenSection & { commit(): void }>();
   #loaded = false;
   readonly maps: object;
   readonly programs: object;
 
-  constructor(spec: AnySpec, object: BpfObject) {
+  constructor(spec: AnySpec, object: NativeObject) {
     this.#spec = spec;
     this.#object = object;
     const guard = (): void => this.#guard();
@@ -33,7 +33,7 @@ export class OpenedSkeleton {
       sections.map(([name]) => name).filter((name) => name !== "kconfig"),
       (name) => {
         this.#guard();
-        const section = object.initialSection((spec.globals as Record<string, SectionSpec<unknown>>)[name]!);
+        const section = initialSection(object, (spec.globals as Record<string, SectionSpec<unknown>>)[name]!);
         this.#sections.set(name, section);
         return section.variables;
       },

@@ -1,5 +1,5 @@
 import type { BpfMap, MapHandle, MapSpec } from "../maps/map.js";
-import { readObject } from "../object/object.js";
+import { readObject } from "../object/open.js";
 import type { BaseProgram, ProgramOwner } from "../programs/program.js";
 import type { ObjectSource, ProgramSpec } from "./spec.js";
 

@@ -1,5 +1,5 @@
 import { stateError } from "../errors.js";
-import { BpfObject, type OpenOptions } from "../object/object.js";
+import { type OpenOptions, openObject } from "../object/open.js";
 import type { Link } from "../programs/link.js";
 import type { MapConfig, ProgramConfig } from "./config.js";
 import { OpenedSkeleton } from "./opened.js";
@@ -108,7 +108,7 @@ function openSkeleton<S extends Shape>(spec: SkeletonSpec<S>, options: SkeletonO
   const source = options.object ?? spec.object();
   if (source === undefined)
     throw new TypeError(`${spec.name}: the skeleton brings no object — open({ object: path or bytes })`);
-  const object = BpfObject.open(source, { ...options, name: options.name ?? spec.name });
+  const object = openObject(source, { ...options, name: options.name ?? spec.name });
   try {
     return new OpenedSkeleton(spec as unknown as AnySpec, object) as unknown as Opened<S>;
   } catch (error) {

@@ -1,0 +1,161 @@
+import { BpfError, closedError, stateError } from "../errors.js";
+import { libbpf, listening } from "../ffi/native.js";
+import { BpfMap, type MapHandle } from "../maps/map.js";
+import { MapType } from "../maps/types.js";
+import { ProgramOwner } from "../programs/program.js";
+import { loadError } from "./load-error.js";
+
+/**
+ * A `struct bpf_object` and all that ends with it. The only holder of its address: applications get
+ * `BpfObject`s and skeletons, which keep theirs private.
+ */
+export class NativeObject extends ProgramOwner {
+  /** The object's name, for errors and in the kernel. */
+  readonly name: string;
+  #state: ProgramOwner["state"] = "open";
+  readonly #pointer: number;
+  readonly #innerMaps = new Map<number, MapHandle>();
+  readonly #closers: (() => void)[] = [];
+
+  constructor(name: string, pointer: number) {
+    super();
+    this.name = name;
+    this.#pointer = pointer;
+  }
+
+  /** `"open"` until loaded, `"closed"` in the end. */
+  get state(): ProgramOwner["state"] {
+    return this.#state;
+  }
+
+  /** The `struct bpf_object`, in the given state or else an error. */
+  #use(state?: ProgramOwner["state"]): number {
+    if (this.#state === "closed") throw closedError(this.name);
+    if (state === "open" && this.#state !== "open") throw stateError(this.name, "is loaded already");
+    if (state === "loaded" && this.#state !== "loaded")
+      throw stateError(this.name, "is not loaded — call load() first");
+    return this.#pointer;
+  }
+
+  /** Creates the maps and loads the programs (`bpf_object__load`); closes the object when that fails. */
+  load(): void {
+    const pointer = this.#use("open");
+    for (const map of this.mapPointers()) {
+      clearRecordSizes(map);
+      // libbpf forgets it once the map is created.
+      const inner = libbpf.bpf_map__inner_map(map);
+      if (inner !== 0) this.#innerMaps.set(map, handleOf(inner));
+    }
+    const call = listening(() => libbpf.bpf_object__load(pointer));
+    if (call.result < 0) {
+      this.close();
+      throw loadError(this.name, "bpf_object__load", -call.result, call.said);
+    }
+    this.#state = "loaded";
+  }
+
+  /** Detaches the programs, newest first. */
+  detach(): void {
+    for (const link of [...this.links].reverse()) link.destroy();
+  }
+
+  /** Detaches and frees everything. Safe to call again. */
+  close(): void {
+    if (this.#state === "closed") return;
+    this.detach();
+    this.#state = "closed";
+    for (const close of this.#closers.splice(0).reverse()) close();
+    libbpf.bpf_object__close(this.#pointer);
+  }
+
+  /** The `struct bpf_program` of a C name. */
+  programPointer(name: string): number {
+    const pointer = libbpf.bpf_object__find_program_by_name(this.#use(), name);
+    if (pointer === 0) throw this.#noSuch("program", name);
+    return pointer;
+  }
+
+  /** The `struct bpf_map` of a C name, or of a data section such as `.bss`. */
+  mapPointer(name: string): number {
+    const pointer = libbpf.bpf_object__find_map_by_name(this.#use(), name);
+    if (pointer === 0) throw this.#noSuch("map", name);
+    return pointer;
+  }
+
+  /** The numbers of a map that exists in the kernel. */
+  mapHandle(name: string): MapHandle {
+    this.#use("loaded");
+    const pointer = this.mapPointer(name);
+    const handle = { ...handleOf(pointer), inner: this.#innerMaps.get(pointer) };
+    if (handle.fd < 0) throw stateError(`map "${name}"`, "was not created — set autocreate before load()");
+    return handle;
+  }
+
+  /** The numbers of every map that exists in the kernel, in the order of the object. */
+  mapHandles(): MapHandle[] {
+    this.#use("loaded");
+    return Array.from(this.mapPointers(), handleOf).filter(({ fd }) => fd >= 0);
+  }
+
+  /** Makes a map end with the object. */
+  own<M extends BpfMap>(map: M): M {
+    this.#closers.push(() => BpfMap.release(map));
+    return map;
+  }
+
+  /** Every `struct bpf_program`, in the order of the object. */
+  *programPointers(): Generator<number> {
+    const object = this.#use();
+    for (let at = 0; ; ) {
+      at = libbpf.bpf_object__next_program(object, at);
+      if (at === 0) return;
+      yield at;
+    }
+  }
+
+  /** Every `struct bpf_map`. */
+  *mapPointers(): Generator<number> {
+    const object = this.#use();
+    for (let at = 0; ; ) {
+      at = libbpf.bpf_object__next_map(object, at);
+      if (at === 0) return;
+      yield at;
+    }
+  }
+
+  #noSuch(what: "program" | "map", name: string): BpfError {
+    const pointers = what === "program" ? this.programPointers() : this.mapPointers();
+    const nameOf = what === "program" ? libbpf.bpf_program__name : libbpf.bpf_map__name;
+    const names = Array.from(pointers, nameOf).join(", ") || "none";
+    return new BpfError(`${this.name}: has no ${what} "${name}" — it has: ${names}`, {
+      code: "ENOENT",
+      errno: 2,
+    });
+  }
+}
+
+/** The numbers of a map of libbpf's. */
+function handleOf(pointer: number): MapHandle {
+  return {
+    name: libbpf.bpf_map__name(pointer) ?? "",
+    fd: libbpf.bpf_map__fd(pointer),
+    type: libbpf.bpf_map__type(pointer),
+    keySize: libbpf.bpf_map__key_size(pointer),
+    valueSize: libbpf.bpf_map__value_size(pointer),
+    maxEntries: libbpf.bpf_map__max_entries(pointer),
+    flags: libbpf.bpf_map__map_flags(pointer),
+  };
+}
+
+/**
+ * `__type(value, struct event)` on a buffer of records tells the generator their type, but libbpf passes the
+ * size on and the kernel refuses it: ring buffers have neither keys nor values, perf buffers hold descriptors.
+ */
+function clearRecordSizes(map: number): void {
+  const type = libbpf.bpf_map__type(map);
+  const isRing = type === MapType.RINGBUF || type === MapType.USER_RINGBUF;
+  if (!isRing && type !== MapType.PERF_EVENT_ARRAY) return;
+  const wanted = isRing ? 0 : 4;
+  if (libbpf.bpf_map__key_size(map) !== wanted) libbpf.bpf_map__set_key_size(map, wanted);
+  if (libbpf.bpf_map__value_size(map) !== wanted) libbpf.bpf_map__set_value_size(map, wanted);
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { hostLittleEndian } from "../codec/memory.js";
+import { BpfError } from "../errors.js";
+import { libbpf, listening, opts, systemError } from "../ffi/native.js";
+import { backfill } from "../programs/sections.js";
+import { loadError } from "./load-error.js";
+import { NativeObject } from "./native-object.js";
+
+/** How an object is opened. */
+export interface OpenOptions {
+  /** The name that the kernel sees as a prefix of the names of data sections; at most 15 bytes are kept. */
+  readonly name?: string | undefined;
+  /** Kernel configuration as in `/proc/config.gz`, `CONFIG_X=y` lines, over the running kernel's. */
+  readonly kconfig?: string | undefined;
+  /** A BTF file to relocate against, instead of the running kernel's. */
+  readonly btfPath?: string | undefined;
+  /** Where on bpffs maps with `LIBBPF_PIN_BY_NAME` are pinned; `/sys/fs/bpf` when left out. */
+  readonly pinRoot?: string | undefined;
+  /** A BPF token's bpffs, for loading without privileges; needs libbpf 1.5. */
+  readonly tokenPath?: string | undefined;
+  /** Accepts map definitions with attributes that this libbpf does not know. */
+  readonly relaxedMaps?: boolean | undefined;
+  /** How much the verifier logs: 1, 2, 4; 0 (the default) logs failures only. */
+  readonly logLevel?: number | undefined;
+}
+
+/** Parses an object, without loading anything into the kernel (`bpf_object__open_mem`). */
+export function openObject(source: string | Uint8Array, options: OpenOptions = {}): NativeObject {
+  const fromPath = typeof source === "string" ? basename(source).replace(/(\.bpf)?\.o$/, "") : "object";
+  const name = checkText("name", options.name) ?? fromPath;
+  const bytes = typeof source === "string" ? readObject(source) : source;
+  if (!(bytes instanceof Uint8Array))
+    throw new TypeError(`${name}: an object is opened from its path or bytes, not from ${typeof source}`);
+  checkElf(name, bytes);
+  const address = opts("bpf_object_open_opts", {
+    object_name: name,
+    kconfig: checkText("kconfig", options.kconfig),
+    btf_custom_path: checkText("btfPath", options.btfPath),
+    pin_root_path: checkText("pinRoot", options.pinRoot),
+    bpf_token_path: checkText("tokenPath", options.tokenPath),
+    relaxed_maps: options.relaxedMaps,
+    kernel_log_level: options.logLevel,
+  });
+  const call = listening(() => libbpf.bpf_object__open_mem(bytes, bytes.length, address));
+  if (call.result === 0) throw loadError(name, "bpf_object__open_mem", call.errno, call.said);
+  const object = new NativeObject(name, call.result);
+  for (const program of object.programPointers()) backfill(program);
+  return object;
+}
+
+/** The bytes of an object's file. */
+export function readObject(path: string | URL): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const { errno, syscall } = cause as NodeJS.ErrnoException;
+    if (errno === undefined) throw cause;
+    const name = path instanceof URL ? path.href : path;
+    throw systemError(name, syscall ?? "open", -errno, { todo: "is this where the BPF object is?", cause });
+  }
+}
+
+/** Refuses what libbpf would refuse with less of an explanation. */
+function checkElf(name: string, bytes: Uint8Array): void {
+  if (bytes.length < 64 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46)
+    throw new BpfError(`${name}: is not a BPF object: no ELF header — compile with clang -target bpf`, {
+      code: "ERR_BPF_OBJECT",
+    });
+  if ((bytes[5] === 1) !== hostLittleEndian)
+    throw new BpfError(
+      `${name}: is for ${bytes[5] === 1 ? "little" : "big"}-endian machines — compile with clang -target bpf`,
+      { code: "ERR_BPF_OBJECT" },
+    );
+}
+
+function checkText(name: string, value: string | undefined): string | undefined {
+  if (value !== undefined && (typeof value !== "string" || value.includes("\0")))
+    throw new TypeError(`open(): ${name} is a string without NUL, not ${typeof value}`);
+  return value;
+}
