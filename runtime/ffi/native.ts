@@ -57,7 +57,6 @@ const hints: Readonly<Record<string, (() => string) | undefined>> = {
     process.geteuid?.() === 0
       ? "this kernel or its lockdown refuses it even to root"
       : "run it as root, or with CAP_BPF and CAP_PERFMON (and CAP_NET_ADMIN for networking)",
-  E2BIG: () => "the map is full: raise its max_entries, or delete entries",
   ENODEV: () => "is there such a network interface?",
 };
 

@@ -2,6 +2,8 @@ import { BpfError, closedError } from "../errors.js";
 import { check, errno, libbpf, libc, systemError } from "../ffi/native.js";
 import { MapType, mapTypeName } from "./types.js";
 
+const E2BIG = -7;
+
 /** What a map object is made of: the numbers of a map that exists in the kernel. */
 export interface MapHandle {
   readonly name: string;
@@ -117,8 +119,10 @@ export abstract class BpfMap {
 
   /** Throws for a negative result, as closed when the map is. */
   protected check(syscall: string, result: number): number {
-    if (result < 0 && this.descriptor < 0) throw closedError(this.where);
-    return check(this.where, syscall, result);
+    if (result >= 0) return result;
+    if (this.descriptor < 0) throw closedError(this.where);
+    const todo = `it holds at most ${this.maxEntries}: raise its max_entries, or delete some`;
+    throw systemError(this.where, syscall, -result, result === E2BIG ? { todo } : {});
   }
 }
 

@@ -94,7 +94,7 @@ export abstract class RecordMap<T> extends BpfMap {
 
   /** Hands over all records that are there now and says how many; nothing is waited for. */
   drain(handler: (record: T) => void): number {
-    return this.#drain(() => handler(this.#decode()));
+    return this.#drain(handler, () => handler(this.#decode()));
   }
 
   /**
@@ -103,11 +103,10 @@ export abstract class RecordMap<T> extends BpfMap {
    * @param handler gets the view, and the record's size in bytes.
    */
   drainViews(handler: (record: View<T>, size: number) => void): number {
-    if (this.descriptor < 0) throw closedError(this.where);
     const codec = this.#codec;
     let memory: Memory | undefined;
     let view: unknown;
-    return this.#drain(() => {
+    return this.#drain(handler, () => {
       this.#checkSize();
       if (isView(view) && memory === this.memory) moveView(view, this.recordAt);
       else {
@@ -128,7 +127,8 @@ export abstract class RecordMap<T> extends BpfMap {
     this.#readiness?.close();
   }
 
-  #drain(handle: () => void): number {
+  #drain(handler: unknown, handle: () => void): number {
+    if (typeof handler !== "function") throw new TypeError(`${this.where}: drain takes a function`);
     if (this.descriptor < 0) throw closedError(this.where);
     if (this.#draining)
       throw stateError(this.where, "is being drained already — do not drain it from its own handler");

@@ -5,6 +5,19 @@ import { MapType } from "../maps/types.js";
 import { ProgramOwner } from "../programs/program.js";
 import { loadError } from "./load-error.js";
 
+/** Says that an object can no longer be closed. Nothing is detached: a probe must not stop because of the collector. */
+const leaks = new FinalizationRegistry<{ readonly name: string; readonly opened: string }>(
+  ({ name, opened }) => {
+    process.emitWarning(
+      `${name}: was never closed, and stays in the kernel until the process ends — use \`using\``,
+      {
+        code: "BPF_LEAK",
+        detail: opened,
+      },
+    );
+  },
+);
+
 /**
  * A `struct bpf_object` and all that ends with it. The only holder of its address: applications get
  * `BpfObject`s and skeletons, which keep theirs private.
@@ -21,6 +34,9 @@ export class NativeObject extends ProgramOwner {
     super();
     this.name = name;
     this.#pointer = pointer;
+    // The text at once: an error object would refer to this one, which then is never collected.
+    const opened = new Error("opened here").stack?.split("\n").slice(2).join("\n") ?? "";
+    leaks.register(this, { name, opened }, this);
   }
 
   /** `"open"` until loaded, `"closed"` in the end. */
@@ -62,6 +78,7 @@ export class NativeObject extends ProgramOwner {
   /** Detaches and frees everything. Safe to call again. */
   close(): void {
     if (this.#state === "closed") return;
+    leaks.unregister(this);
     this.detach();
     this.#state = "closed";
     for (const close of this.#closers.splice(0).reverse()) close();

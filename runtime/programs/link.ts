@@ -1,6 +1,5 @@
-import { rmSync } from "node:fs";
 import { closedError, stateError } from "../errors.js";
-import { check, libbpf, libc } from "../ffi/native.js";
+import { check, libbpf, libc, orErrno } from "../ffi/native.js";
 
 /** What the kernel says of a link: the start of `struct bpf_link_info`. */
 export interface LinkInfo {
@@ -109,7 +108,7 @@ export class Link {
   /** Removes what {@link pin} made. */
   unpin(): void {
     void this.fd;
-    for (const path of this.#pins.splice(0)) rmSync(path);
+    for (const path of this.#pins.splice(0)) check(this.#where, "unlink", orErrno(libc.unlink(path)));
   }
 
   /** Puts another program of the same kind in place of this one, with no gap (`bpf_link_update`). */
