@@ -1,5 +1,6 @@
+import { StructureKind } from "ts-morph";
 import type { Member, TypeModel, UnionPart } from "../generator/model/model.js";
-import { braces, type CodeBlockWriter, doc, key, str, write } from "./print.js";
+import { braces, type CodeBlockWriter, doc, key, print, str, write } from "./print.js";
 import { rt } from "./runtime.js";
 import { codec, encode, ownCodec, read, tsType } from "./value.js";
 
@@ -64,12 +65,7 @@ export function renderStruct(model: StructModel, unique: (name: string) => strin
     members.filter(({ type }) => ownCodec(type)).map((m) => [m.name, unique(`${name}_${m.name}`)]),
   );
   const codecOf = (member: Member): string => own.get(member.name) ?? codec(member.type);
-  const declaration = write((writer) => {
-    writer.writeLine(`/** \`${doc(c)}\`, ${size} bytes. */`).write(`export interface ${name}`);
-    if (unions.length > 0) extendsUnions(writer, unions);
-    else writer.write(" ");
-    typeLiteral(writer, members);
-  });
+  const declaration = renderInterface(model);
   const codecs = members
     .filter((member) => own.has(member.name))
     .map(
@@ -101,6 +97,30 @@ export function renderStruct(model: StructModel, unique: (name: string) => strin
     writer.write(");");
   });
   return `${declaration}\n${codecs}${value}\n`;
+}
+
+/** The interface of a struct's values. */
+function renderInterface({ name, c, size, members, unions }: StructModel): string {
+  const comment = `\`${doc(c)}\`, ${size} bytes.`;
+  if (unions.length === 0 && members.length > 0)
+    return print({
+      kind: StructureKind.Interface,
+      isExported: true,
+      name,
+      docs: [comment],
+      properties: members.map((member) => ({
+        name: key(member.name),
+        type: tsType(member.type),
+        docs: [memberDoc(member)],
+      })),
+    }).trimEnd();
+  // ts-morph indents what goes on over several lines behind `extends` as no formatter does.
+  return write((writer) => {
+    writer.writeLine(`/** ${comment} */`).write(`export interface ${name}`);
+    if (unions.length > 0) extendsUnions(writer, unions);
+    else writer.write(" ");
+    typeLiteral(writer, members);
+  });
 }
 
 function renderUnionParts(writer: CodeBlockWriter, unions: readonly UnionPart[]): void {
