@@ -101,13 +101,16 @@ export function renderShape({ typeName, file, programs, maps, sections }: Model)
  * ```
  */
 export function renderValue(model: Model): string {
-  const { typeName, name, object, programs, maps, sections } = model;
+  const { typeName, name, object, programs, maps, sections, fingerprint } = model;
   const type = object.embed === "none" ? `${typeName}, ${rt("SkeletonOptionsWithObject")}` : typeName;
   return write((writer) => {
     writer
       .write(`export const ${typeName}: ${rt("Skeleton")}<${type}> = ${rt("skeleton")}<${type}>(`)
       .inlineBlock(() => {
         writer.writeLine("abi: 1,").writeLine(`name: ${str(name)},`);
+        writer.writeLine(
+          `layout: { fingerprint: ${str(fingerprint.of)}, types: [${fingerprint.types.map(str).join(", ")}] },`,
+        );
         writer.write("programs: ");
         braces(writer, programs, (program) =>
           writer.writeLine(`${key(program.name)}: ${programValue(program)},`),

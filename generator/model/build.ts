@@ -3,8 +3,10 @@ import {
   type ElfFile,
   type ElfSymbol,
   FormatError,
+  fingerprint,
   parseBtf,
   quote,
+  readSections,
   symbols as readSymbols,
   STT_OBJECT,
   sectionNamed,
@@ -16,7 +18,7 @@ import { mapModel, reachMap, readMaps, typeNamed } from "./maps.js";
 import type { EmbeddedObject, MapModel, Model, TypesModel } from "./model.js";
 import { baseName, fileName, objectName, pascal } from "./names.js";
 import { readPrograms } from "./programs.js";
-import { reachSection, readSections, sectionModels } from "./sections.js";
+import { reachSection, sectionModels } from "./sections.js";
 import { Types } from "./types.js";
 
 /** What can be told of a file of types. */
@@ -138,11 +140,12 @@ function build(bytes: Uint8Array, options: GenerateOptions, version: string): Mo
     programs,
     maps: typed.maps,
     sections: typed.sections,
+    fingerprint: typed.fingerprint,
     warnings,
   };
 }
 
-type Typed = Pick<Model, "types" | "maps" | "sections" | "warnings">;
+type Typed = Pick<Model, "types" | "maps" | "sections" | "fingerprint" | "warnings">;
 
 /** All of the model that needs BTF; without it, maps are bytes and there are no globals. */
 function readTypes(
@@ -155,7 +158,7 @@ function readTypes(
   if (!btfSection) {
     const maps = untypedMaps(elf, symbols);
     const warnings = ["the object has no BTF, so maps are bytes and globals are left out — compile with -g"];
-    return { types: [], maps, sections: [], warnings };
+    return { types: [], maps, sections: [], fingerprint: { of: "", types: [] }, warnings };
   }
   const btf = parseBtf(btfSection.data);
   const definitions = readMaps(btf, elf, symbols, eventsOf(options));
@@ -166,12 +169,23 @@ function readTypes(
   for (const type of options.types ?? []) types.reach(typeNamed(btf, type), type);
   types.declare(typeName);
   const models = definitions.map((map) => mapModel(btf, types, map));
+  const records = [
+    ...new Set(definitions.flatMap(({ events }) => events.flatMap(({ type }) => qualified(btf, type)))),
+  ];
   return {
     types: types.declarations(),
     maps: models.map(({ map }) => map),
     sections: sectionModels(btf, types, sections),
+    fingerprint: { of: fingerprint(elf, btf, records), types: records },
     warnings: [...types.warnings, ...models.flatMap(({ warnings }) => warnings)],
   };
+}
+
+/** `struct event`: a type of records by the name that finds it again in another build of the object. */
+function qualified(btf: Btf, id: number): string[] {
+  const type = btf.strip(id);
+  if (type.kind !== "struct" && type.kind !== "union" && type.kind !== "enum") return [];
+  return type.name === "" ? [] : [`${type.kind} ${type.name}`];
 }
 
 function eventsOf({ events = {} }: GenerateOptions): Map<string, readonly string[]> {

@@ -201,4 +201,6 @@ export interface Model extends TypesModel {
   readonly programs: readonly ProgramModel[];
   readonly maps: readonly MapModel[];
   readonly sections: readonly SectionModel[];
+  /** Tells an object with other layouts; of the records' types too, which it names. */
+  readonly fingerprint: { readonly of: string; readonly types: readonly string[] };
 }

@@ -5,17 +5,17 @@ import type { ObjectSource, ProgramSpec } from "./spec.js";
 
 /** The object, embedded as base64. */
 export function inline(base64: string): ObjectSource {
-  return () => Buffer.from(base64, "base64");
+  return { embedded: true, read: () => Buffer.from(base64, "base64") };
 }
 
 /** The object in a file beside the skeleton, read at each `open()`. */
 export function file(url: URL): ObjectSource {
-  return () => readObject(url);
+  return { embedded: false, read: () => readObject(url) };
 }
 
 /** No object: `open({ object })` gets it. */
 export function none(): ObjectSource {
-  return () => undefined;
+  return { embedded: false, read: () => undefined };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { stateError } from "../errors.js";
-import { type OpenOptions, openObject } from "../object/open.js";
+import { checkLayout } from "../object/layout.js";
+import { type OpenOptions, openObject, readObject } from "../object/open.js";
 import type { Link } from "../programs/link.js";
 import type { MapConfig, ProgramConfig } from "./config.js";
 import { OpenedSkeleton } from "./opened.js";
@@ -105,10 +106,12 @@ export function skeleton<S extends Shape, O extends SkeletonOptions = SkeletonOp
 }
 
 function openSkeleton<S extends Shape>(spec: SkeletonSpec<S>, options: SkeletonOptions): Opened<S> {
-  const source = options.object ?? spec.object();
+  const source = options.object ?? spec.object.read();
   if (source === undefined)
     throw new TypeError(`${spec.name}: the skeleton brings no object — open({ object: path or bytes })`);
-  const object = openObject(source, { ...options, name: options.name ?? spec.name });
+  const bytes = typeof source === "string" ? readObject(source) : source;
+  if (options.object !== undefined || !spec.object.embedded) checkLayout(spec.name, bytes, spec.layout);
+  const object = openObject(bytes, { ...options, name: options.name ?? spec.name });
   try {
     return new OpenedSkeleton(spec as unknown as AnySpec, object) as unknown as Opened<S>;
   } catch (error) {

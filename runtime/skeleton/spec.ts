@@ -19,8 +19,13 @@ export interface ProgramSpec<P> {
   create(pointer: number, owner: ProgramOwner): P;
 }
 
-/** Where the object comes from: bytes, embedded or read when needed; undefined when `open` is to be given it. */
-export type ObjectSource = () => Uint8Array | undefined;
+/** Where the object comes from. */
+export interface ObjectSource {
+  /** Whether it is part of the skeleton, and so surely the one that it was generated from. */
+  readonly embedded: boolean;
+  /** The object's bytes; undefined when `open` is to be given them. */
+  read(): Uint8Array | undefined;
+}
 
 /** What generated code says of a skeleton. */
 export interface SkeletonSpec<S extends Shape> {
@@ -28,6 +33,8 @@ export interface SkeletonSpec<S extends Shape> {
   /** The object's C name. */
   readonly name: string;
   readonly object: ObjectSource;
+  /** What the layouts of an object must amount to; empty when the skeleton knows none. */
+  readonly layout: { readonly fingerprint: string; readonly types: readonly string[] };
   readonly programs: { readonly [P in keyof S["programs"]]: ProgramSpec<S["programs"][P]> };
   readonly maps: { readonly [M in keyof S["maps"]]: MapSpec<S["maps"][M]> };
   readonly globals: { readonly [G in keyof S["globals"]]: SectionSpec<S["globals"][G]> };

@@ -82,6 +82,7 @@ export interface Bootstrap {
 export const Bootstrap: bpf.Skeleton<Bootstrap> = bpf.skeleton<Bootstrap>({
   abi: 1,
   name: "bootstrap",
+  layout: { fingerprint: "428a2646e078f4df", types: ["struct event"] },
   programs: {
     handle_exec: bpf.program(bpf.Tracepoint, true),
     handle_exit: bpf.program(bpf.Tracepoint, true),

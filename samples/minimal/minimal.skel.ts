@@ -26,6 +26,7 @@ export interface Minimal {
 export const Minimal: bpf.Skeleton<Minimal> = bpf.skeleton<Minimal>({
   abi: 1,
   name: "minimal",
+  layout: { fingerprint: "c683a1bf88beaf30", types: [] },
   programs: {
     handle_tp: bpf.program(bpf.Tracepoint, true),
   },

@@ -777,6 +777,7 @@ export interface Hostile {
 export const Hostile: bpf.Skeleton<Hostile> = bpf.skeleton<Hostile>({
   abi: 1,
   name: "hostile",
+  layout: { fingerprint: "ca00b671a39d4b93", types: ["struct foo_bar"] },
   programs: {
     comment_end: bpf.program(bpf.Tracepoint, true),
     quote: bpf.program(bpf.Uprobe, true),

@@ -244,6 +244,7 @@ export interface KindsEb {
 export const KindsEb: bpf.Skeleton<KindsEb> = bpf.skeleton<KindsEb>({
   abi: 1,
   name: "kinds_eb",
+  layout: { fingerprint: "a997747a64b9ae4b", types: [] },
   programs: {
     on_write: bpf.program(bpf.Tracepoint, true),
   },

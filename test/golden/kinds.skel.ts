@@ -244,6 +244,7 @@ export interface Kinds {
 export const Kinds: bpf.Skeleton<Kinds, bpf.SkeletonOptionsWithObject> = bpf.skeleton<Kinds, bpf.SkeletonOptionsWithObject>({
   abi: 1,
   name: "kinds",
+  layout: { fingerprint: "a997747a64b9ae4b", types: [] },
   programs: {
     on_write: bpf.program(bpf.Tracepoint, true),
   },

@@ -20,6 +20,7 @@ export interface Nobtf {
 export const Nobtf: bpf.Skeleton<Nobtf> = bpf.skeleton<Nobtf>({
   abi: 1,
   name: "nobtf",
+  layout: { fingerprint: "", types: [] },
   programs: {
     on_write: bpf.program(bpf.Tracepoint, true),
     packets: bpf.program(bpf.Xdp, false),

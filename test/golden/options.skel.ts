@@ -989,6 +989,7 @@ export interface AllOptions {
 export const AllOptions: bpf.Skeleton<AllOptions, bpf.SkeletonOptionsWithObject> = bpf.skeleton<AllOptions, bpf.SkeletonOptionsWithObject>({
   abi: 1,
   name: "all_options",
+  layout: { fingerprint: "3cd5810d4d917ac6", types: ["struct stray", "struct enums", "struct line"] },
   programs: {
     on_write: bpf.program(bpf.Tracepoint, true),
     anywhere: bpf.program(bpf.RawTracepoint<"arguments">, false),

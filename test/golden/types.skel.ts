@@ -1021,6 +1021,7 @@ export interface Types {
 export const Types: bpf.Skeleton<Types> = bpf.skeleton<Types>({
   abi: 1,
   name: "types",
+  layout: { fingerprint: "5f21ceed11cea512", types: ["struct record", "struct enums"] },
   programs: {
     on_write: bpf.program(bpf.Tracepoint, true),
     anywhere: bpf.program(bpf.RawTracepoint<"arguments">, false),
