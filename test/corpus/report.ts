@@ -1,0 +1,92 @@
+// RESULTS.md: what came of the last run, the same bytes for the same corpus.
+import type { Source, Subject } from "./corpus.js";
+
+/** What was held against the oracles. */
+export const tally: {
+  /** Objects whose every test was run. */
+  subjects: number;
+  maps: number;
+  programs: number;
+  globals: number;
+  enums: number;
+  composites: number;
+  codecs: number;
+  compiled: number;
+  asked: number;
+  /** Maps of struct_ops, which skeletons lack. */
+  readonly structOps: string[];
+  readonly notCompiled: { readonly name: string; readonly why: string }[];
+} = {
+  subjects: 0,
+  maps: 0,
+  programs: 0,
+  globals: 0,
+  enums: 0,
+  composites: 0,
+  codecs: 0,
+  compiled: 0,
+  asked: 0,
+  structOps: [],
+  notCompiled: [],
+};
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return "None.\n";
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |\n`;
+  return line(head) + line(head.map(() => "---")) + rows.map(line).join("");
+}
+
+/** The text of RESULTS.md. */
+export function report(sources: readonly Source[], subjects: readonly Subject[]): string {
+  const failed = sources.filter(({ error }) => error !== undefined);
+  const accepted = subjects.filter(({ bpftool }) => "header" in bpftool);
+  const generated = subjects.filter(({ ours }) => ours.skeleton !== undefined);
+  const types = subjects.filter(({ ours }) => ours.skeleton === undefined && ours.recorded !== undefined);
+  const refused = subjects.filter(({ ours, bpftool }) => ours.refusal !== undefined || "refusal" in bpftool);
+  const verdict = (of: Subject["ours"] | Subject["bpftool"]): string =>
+    ("refusal" in of && of.refusal) || "accepted";
+  return `# The corpus: the kernel's own BPF programs
+
+Written by \`npm run test:corpus\`; see build.mjs for what is compiled and how.
+
+| | |
+| --- | --- |
+| sources | ${sources.length} |
+| compiled objects | ${subjects.length} |
+| accepted by \`bpftool gen skeleton\` | ${accepted.length} |
+| skeletons generated | ${generated.length} |
+| refused because there is no program, map or variable in them: types generated instead | ${types.length} |
+| accepted by bpftool, otherwise refused by us | ${accepted.filter(({ ours }) => ours.recorded === undefined).length} |
+| programs · maps · variables · enums | ${tally.programs} · ${tally.maps} · ${tally.globals} · ${tally.enums} |
+| structs and unions with bpftool's layout | ${tally.composites} |
+| codecs that keep the laws | ${tally.codecs} |
+| objects whose layout a C compiler told too | ${tally.compiled}, ${tally.asked} offsets and sizes |
+
+## Refusals
+
+${table(
+  ["object", "bpf-tsgen", "bpftool"],
+  refused.map(({ name, ours, bpftool }) => [name, verdict(ours), verdict(bpftool)]),
+)}
+## Maps of struct_ops, which have no class yet
+
+${table(
+  ["object: map"],
+  tally.structOps.map((map) => [map]),
+)}
+## Headers of bpftool that cannot be compared
+
+${table(
+  ["object", "error"],
+  tally.notCompiled.map(({ name, why }) => [name, why]),
+)}
+## Sources that do not compile
+
+Mostly they name members that the running kernel's \`vmlinux.h\` no longer has.
+
+${table(
+  ["source", "clang"],
+  failed.map(({ set, source, error }) => [`${set}/${source}`, error ?? ""]),
+)}`;
+}
