@@ -2,6 +2,9 @@ import elfy, { type ElfySection } from "elfy";
 import { type ElfFile, readElf } from "../runtime/btf/elf.js";
 import { FormatError } from "../runtime/btf/reader.js";
 
+/** Larger files are no BPF objects: a program has at most a million instructions of eight bytes. */
+const MAX_SIZE = 2 ** 25;
+
 /**
  * Reads a compiled BPF object: elfy parses its header and sections, and their names, places, links and bytes are elfy's.
  *
@@ -11,6 +14,8 @@ import { FormatError } from "../runtime/btf/reader.js";
  * flags, which it turns into names that not every value has; and the machine, of which it knows none beyond 183.
  */
 export function readObject(bytes: Uint8Array): ElfFile {
+  if (bytes.length > MAX_SIZE)
+    throw new FormatError("ELF header", `a file of ${bytes.length} bytes, more than ${MAX_SIZE}`);
   const checked = readElf(bytes);
   const parsed = sectionsByElfy(bytes);
   const sections = checked.sections.map((section, index) => {

@@ -50,6 +50,7 @@ export { RingBuf } from "./maps/ringbuf.js";
 export { FdArray, ProgArray, RedirectMap, SockMap, StackTraceMap, StorageMap } from "./maps/special.js";
 export { UserRingBuf } from "./maps/user-ringbuf.js";
 export { section } from "./object/section.js";
+export { StructOps } from "./object/struct-ops.js";
 export { Iter } from "./programs/iter.js";
 export {
   Cgroup,

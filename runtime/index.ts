@@ -31,6 +31,7 @@ export { MapType, mapTypeName } from "./maps/types.js";
 export { UserRingBuf } from "./maps/user-ringbuf.js";
 export { BpfObject } from "./object/object.js";
 export type { OpenOptions } from "./object/open.js";
+export { StructOps } from "./object/struct-ops.js";
 export type { InterfaceTarget } from "./programs/arguments.js";
 export { Iter, type IterTarget } from "./programs/iter.js";
 export { Link, type LinkInfo } from "./programs/link.js";

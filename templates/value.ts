@@ -2,9 +2,6 @@ import type { Member, NumberCodec, ValueType } from "../generator/model/model.js
 import { access, key } from "./print.js";
 import { rt } from "./runtime.js";
 
-/** Arrays of up to so many elements are tuples. */
-const TUPLE = 16;
-
 const typedArrays: Readonly<Record<NumberCodec, string>> = {
   u8: "Uint8Array",
   s8: "Int8Array",
@@ -31,7 +28,7 @@ export function tsType(type: ValueType): string {
       return typedArrays[type.codec];
     case "array": {
       const element = tsType(type.element);
-      if (isTuple(type)) return `[${Array(type.length).fill(element).join(", ")}]`;
+      if (type.tuple) return `[${Array(type.length).fill(element).join(", ")}]`;
       return `${element}[]`;
     }
     case "bits":
@@ -57,7 +54,7 @@ export function codec(type: ValueType): string {
     case "numbers":
       return `${rt(`${type.codec}Array`)}(${type.length})`;
     case "array":
-      return `${rt(isTuple(type) ? "tuple" : "array")}(${codec(type.element)}, ${type.length})`;
+      return `${rt(type.tuple ? "tuple" : "array")}(${codec(type.element)}, ${type.length})`;
     case "bits":
       if (type.as === "boolean") return `${rt("bitBool")}(${type.bit})`;
       return `${rt(type.as === "bigint" ? "bits64" : "bits")}(${type.bit}, ${type.width}, ${type.signed})`;
@@ -94,10 +91,6 @@ function literal(type: ValueType, value: bigint): string {
   const wide =
     type.kind === "bits" ? type.as === "bigint" : "codec" in type && /[us]64|128|ptr/.test(type.codec);
   return wide ? `${value}n` : String(value);
-}
-
-function isTuple(type: ValueType & { kind: "array" }): boolean {
-  return type.length > 0 && type.length <= TUPLE;
 }
 
 /** Whether a value is plain: read and written by one call of `Memory`, and replaced when assigned. */

@@ -19,6 +19,7 @@ import type { EmbeddedObject, MapModel, Model, TypesModel } from "./model.js";
 import { baseName, fileName, objectName, pascal } from "./names.js";
 import { readPrograms } from "./programs.js";
 import { reachSection, sectionModels } from "./sections.js";
+import { structOpsMaps } from "./struct-ops.js";
 import { Types } from "./types.js";
 
 /** What can be told of a file of types. */
@@ -63,7 +64,9 @@ export function buildTypes(bytes: Uint8Array, options: TypesOptions, version: st
   return refusing(() => {
     const btf = parseBtf(isRawBtf(bytes) ? bytes : btfOf(readObject(bytes)));
     const types = new Types(btf, options.charArrays ?? "text");
-    for (const type of options.types ?? namedTypes(btf)) types.reach(typeNamed(btf, type), type);
+    const wanted = options.types?.map((type) => typeNamed(btf, type)) ?? namedTypes(btf);
+    // All have names of their own.
+    for (const type of wanted) types.reach(type, "");
     types.declare("");
     return {
       version,
@@ -101,14 +104,15 @@ function btfOf(elf: ElfFile): Uint8Array {
 }
 
 /** Every struct, union and enum that is defined under a name, each name once. */
-function namedTypes(btf: Btf): Set<string> {
-  const names = btf.types.flatMap((type) =>
-    (type.kind === "struct" || type.kind === "union" || type.kind === "enum" || type.kind === "enum64") &&
-    type.name
-      ? `${type.kind === "enum64" ? "enum" : type.kind} ${type.name}`
-      : [],
-  );
-  return new Set(names);
+function namedTypes(btf: Btf): number[] {
+  const found = new Map<string, number>();
+  for (const type of btf.types) {
+    if (type.kind !== "struct" && type.kind !== "union" && type.kind !== "enum" && type.kind !== "enum64")
+      continue;
+    const name = `${type.kind === "enum64" ? "enum" : type.kind} ${type.name}`;
+    if (type.name !== "" && !found.has(name)) found.set(name, type.id);
+  }
+  return [...found.values()];
 }
 
 function build(bytes: Uint8Array, options: GenerateOptions, version: string): Model {
@@ -123,7 +127,6 @@ function build(bytes: Uint8Array, options: GenerateOptions, version: string): Mo
   const name = checkName(options.name ?? objectName(options.file));
   const typeName = pascal(name);
   const typed = readTypes(elf, symbols, options, typeName);
-  warnings.push(...typed.warnings);
   if (programs.length + typed.maps.length + typed.sections.length === 0)
     throw new GenerateError(
       'the object has no program and no map — mark them with SEC("...") and SEC(".maps")',
@@ -141,7 +144,7 @@ function build(bytes: Uint8Array, options: GenerateOptions, version: string): Mo
     maps: typed.maps,
     sections: typed.sections,
     fingerprint: typed.fingerprint,
-    warnings,
+    warnings: [...warnings, ...typed.warnings],
   };
 }
 
@@ -174,11 +177,23 @@ function readTypes(
   ];
   return {
     types: types.declarations(),
-    maps: models.map(({ map }) => map),
-    sections: sectionModels(btf, types, sections),
+    maps: eachOnce([...models.map(({ map }) => map), ...structOpsMaps(btf, types, elf, symbols)]),
+    sections: sectionModels(types, sections),
     fingerprint: { of: fingerprint(elf, btf, records), types: records },
     warnings: [...types.warnings, ...models.flatMap(({ warnings }) => warnings)],
   };
+}
+
+/** libbpf finds maps by their names, and so does a skeleton. */
+function eachOnce(maps: readonly MapModel[]): readonly MapModel[] {
+  const seen = new Set<string>();
+  for (const { name } of maps) {
+    if (name === "") throw new GenerateError("a map has no name — give its variable one");
+    if (seen.has(name))
+      throw new GenerateError(`map ${quote(name)}: is there twice — give each a name of its own`);
+    seen.add(name);
+  }
+  return maps;
 }
 
 /** `struct event`: a type of records by the name that finds it again in another build of the object. */

@@ -44,6 +44,9 @@ interface EventDefinition {
   readonly when?: { readonly field: string; readonly value: bigint };
 }
 
+/** A definition says no more than this many things; libbpf refuses what it does not know. */
+const MAX_ATTRIBUTES = 64;
+
 const recordTypes: ReadonlySet<string> = new Set(["RINGBUF", "PERF_EVENT_ARRAY", "USER_RINGBUF"]);
 
 /**
@@ -116,7 +119,9 @@ function eventTags(btf: Btf): Map<number, string[]> {
   const tags = new Map<number, string[]>();
   for (const type of btf.types) {
     if (type.kind !== "decl_tag" || type.component !== -1 || !type.name.startsWith("event:")) continue;
-    tags.set(type.to, [...(tags.get(type.to) ?? []), type.name.slice("event:".length)]);
+    const tagged = tags.get(type.to) ?? [];
+    tags.set(type.to, tagged);
+    tagged.push(type.name.slice("event:".length));
   }
   return tags;
 }
@@ -148,7 +153,7 @@ export function typeNamed(btf: Btf, name: string): number {
 /** Reads a definition made with `__uint`, `__type`, `__array` and `__ulong`, as libbpf does. */
 function readMap(btf: Btf, where: string, mapName: string, id: number, isInner = false): MapDefinition {
   const definition = btf.strip(id);
-  if (definition.kind !== "struct")
+  if (definition.kind !== "struct" || definition.members.length > MAX_ATTRIBUTES)
     throw new GenerateError(`${where}: is not a BTF map definition — define it with __uint and __type`);
   const numbers: Record<string, number> = Object.create(null);
   const types: { key?: number; value?: number; values?: number } = {};
@@ -304,7 +309,7 @@ export function mapModel(btf: Btf, types: Types, map: MapDefinition): { map: Map
       class: mapClass,
       types: takes.map((of) => typeOf[of]()),
       ...(innerMap && { inner: innerMap }),
-      c: inC(btf, map, takes),
+      c: inC(types, map, takes),
       maxEntries: map.maxEntries,
     },
     warnings,
@@ -344,24 +349,34 @@ function recordType(btf: Btf, types: Types, map: MapDefinition): ValueType | und
       );
     return { name, type: value, flexible, when: { ...member, value: when.value } };
   });
-  const sizes = map.events.map(({ type }) => btf.size(type));
-  for (const [i, { name, when }] of map.events.entries())
-    if (!when && sizes.indexOf(sizes[i]!) !== i && !cases[i]!.flexible)
+  const names = new Set<string>();
+  const sizes = new Set<number>();
+  for (const [i, { name, type, when }] of map.events.entries()) {
+    const size = btf.size(type);
+    if (!when && sizes.has(size) && !cases[i]!.flexible)
       throw new GenerateError(
         `--event ${map.name}=${name}: has the size of another type of this map — use ${map.name}=${name}@FIELD=VALUE`,
         "ERR_BPF_OPTION",
       );
+    if (names.has(name))
+      throw new GenerateError(
+        `--event ${map.name}=${name}: is the name of two types of this map — name each type once`,
+        "ERR_BPF_OPTION",
+      );
+    names.add(name);
+    sizes.add(size);
+  }
   return { kind: "events", cases };
 }
 
 /** The types that the map's class is made from, as C writes them. */
-function inC(btf: Btf, map: MapDefinition, takes: readonly string[]): MapModel["c"] {
+function inC(types: Types, map: MapDefinition, takes: readonly string[]): MapModel["c"] {
   const describe = (id: number | undefined, size: number): string =>
-    id !== undefined ? cType(btf, id) : numbered.test(map.type) && size === 4 ? "__u32" : `__u8[${size}]`;
+    id !== undefined ? types.c(id) : numbered.test(map.type) && size === 4 ? "__u32" : `__u8[${size}]`;
   if (takes.includes("record"))
     return map.events.length === 0
       ? {}
-      : { value: map.events.map(({ type }) => cType(btf, type)).join("` or `") };
+      : { value: map.events.map(({ type }) => types.c(type)).join("` or `") };
   return {
     ...(takes.includes("key") && { key: describe(map.key, map.keySize) }),
     ...(takes.includes("value") && { value: describe(map.value, map.valueSize) }),

@@ -16,8 +16,13 @@ export type ValueType =
   | { readonly kind: "text"; readonly length: number }
   /** Numbers in a row: a typed array. */
   | { readonly kind: "numbers"; readonly codec: NumberCodec; readonly length: number }
-  /** Anything else in a row. */
-  | { readonly kind: "array"; readonly element: ValueType; readonly length: number }
+  /** Anything else in a row; a tuple where it is short. */
+  | {
+      readonly kind: "array";
+      readonly element: ValueType;
+      readonly length: number;
+      readonly tuple: boolean;
+    }
   /** A bit-field, `bit` bits behind the start of its struct; `as` an enum's name when it has one. */
   | {
       readonly kind: "bits";
@@ -144,6 +149,7 @@ export type MapClass =
   | "Stack"
   | "StackTraceMap"
   | "StorageMap"
+  | "StructOps"
   | "UserRingBuf";
 
 /** A map, in the order of the object. */

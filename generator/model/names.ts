@@ -21,10 +21,35 @@ export function pascal(name: string): string {
   return toBinding(parts.join(""));
 }
 
+/**
+ * Letters beyond ASCII that names of types keep: of the blocks in which every engine and compiler that meets a
+ * skeleton knows the same letters. Unicode adds letters elsewhere each year, and the same object must give the same text.
+ */
+const letters = "\\u0080-\\u086f\\u1e00-\\u1fff\\u3041-\\u30fa\\u30fc-\\u30ff\\u4e00-\\u9fa5\\uac00-\\ud7a3";
+const start = `(?:[A-Za-z_$]|(?=[${letters}])\\p{ID_Start})`;
+const part = `(?:[\\w$]|(?=[${letters}])\\p{ID_Continue})`;
+const startsBinding = new RegExp(`^${start}`, "u");
+const binding = new RegExp(`^${start}${part}*$`, "u");
+const noPart = new RegExp(`(?!${part}).`, "gsu");
+
 /** The nearest name that a type can have. */
 function toBinding(name: string): string {
-  const valid = name.replace(/[^\p{ID_Continue}$]/gu, "_");
-  return /^[\p{ID_Start}_$]/u.test(valid) ? valid : `_${valid}`;
+  const valid = name.replace(noPart, "_");
+  return startsBinding.test(valid) ? valid : `_${valid}`;
+}
+
+/** Hands out names, none of them twice: `name`, `name_2`, `name_3`. */
+export function numbering(taken: Set<string> = new Set()): (name: string) => string {
+  // Where to go on counting: without it, a crafted object with one name a hundred thousand times would take hours.
+  const next = new Map<string, number>();
+  return (wanted) => {
+    let name = wanted;
+    let i = next.get(wanted) ?? 2;
+    for (; taken.has(name); i++) name = `${wanted}_${i}`;
+    next.set(wanted, i);
+    taken.add(name);
+    return name;
+  };
 }
 
 /** The member of a skeleton that a section is: `.data.foo` → `data_foo`. */
@@ -52,7 +77,9 @@ const reserved: ReadonlySet<string> = new Set(
     "delete do else enum eval export extends false finally for from function get globalThis if implements import in " +
     "infer instanceof interface intrinsic is keyof let never new null number object of package private protected " +
     "public readonly return satisfies set static string super switch symbol this throw true try type typeof " +
-    "undefined unique unknown using var void while with yield arguments"
+    "undefined unique unknown using var void while with yield arguments " +
+    // What generated codecs call their parameters.
+    "m at value size"
   ).split(" "),
 );
 
@@ -76,12 +103,12 @@ export function nameTypes<R extends NameRequest>(
   for (const request of requests) group(wanted, pascal(request.c)).push(request);
   const names = new Map<R, string>();
   const taken = new Set([skeleton]);
+  const free = numbering(taken);
   const clashing: R[] = [];
   for (const [name, all] of wanted) {
-    const free = all.length === 1 && name !== skeleton && !globals.has(name) && !reserved.has(name);
-    if (free) names.set(all[0]!, name);
-    else clashing.push(...all);
-    if (free) taken.add(name);
+    const isFree = all.length === 1 && name !== skeleton && !globals.has(name) && !reserved.has(name);
+    if (isFree) names.set(all[0]!, free(name));
+    else for (const request of all) clashing.push(request);
   }
   const warnings: string[] = [];
   const byCName = new Map<string, R[]>();
@@ -89,10 +116,7 @@ export function nameTypes<R extends NameRequest>(
   for (const [c, all] of byCName) {
     const usable = all.length === 1 && isBinding(c) && !taken.has(c);
     for (const request of all) {
-      const distinct = `${toBinding(c)}_${hash(request.layout)}`;
-      let name = usable ? c : distinct;
-      for (let i = 2; taken.has(name); i++) name = `${distinct}_${i}`;
-      taken.add(name);
+      const name = free(usable ? c : `${toBinding(c)}_${hash(request.layout)}`);
       names.set(request, name);
       if (name !== pascal(c))
         warnings.push(`type ${c}: the name ${pascal(c)} is taken — it is called ${name}`);
@@ -102,7 +126,7 @@ export function nameTypes<R extends NameRequest>(
 }
 
 function isBinding(name: string): boolean {
-  return /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(name) && !reserved.has(name) && !globals.has(name);
+  return binding.test(name) && !reserved.has(name) && !globals.has(name);
 }
 
 function hash(text: string): string {

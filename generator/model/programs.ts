@@ -1,6 +1,7 @@
 import {
   type ElfFile,
   type ElfSymbol,
+  FormatError,
   SHF_EXECINSTR,
   SHT_PROGBITS,
   STB_LOCAL,
@@ -85,6 +86,10 @@ const whole: ReadonlyMap<string, ProgramClass> = new Map(
   asTheyAre.flatMap(([sections, of]) => sections.split(" ").map((name) => [name, of] as const)),
 );
 
+/** More characters than this in what is said of all programs together are no compiler's. */
+const ROOM = 2 ** 22;
+const ROOM_OF_PROGRAM = 64;
+
 /** Kinds of {@link asTheyAre} whose sections may go on with what they are loaded for. */
 const loadedFor = /^(lsm_cgroup|struct_ops|struct_ops\.s)\//;
 /** Classes with a parameter that says whether the section names the target or the arguments of `attach` must. */
@@ -139,10 +144,17 @@ export function readPrograms(
   });
   found.sort((a, b) => a.section - b.section || a.value - b.value);
   const seen = new Set<string>();
+  let room = ROOM;
   const programs = found.flatMap(({ name, section: index }): ProgramModel[] => {
     const section = elf.sections[index]!.name;
     if (name === "" || seen.has(name)) return [];
     seen.add(name);
+    room -= section.length + ROOM_OF_PROGRAM;
+    if (room < 0)
+      throw new FormatError(
+        `section ${index}`,
+        "it and others hold absurdly many programs, or have absurdly long names",
+      );
     const { warning, ...kind } = programKind(section);
     if (warning !== undefined) warnings.push(`program "${name}": SEC("${section}"): ${warning}`);
     return [{ name, section, ...kind }];

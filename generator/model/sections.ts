@@ -1,7 +1,7 @@
-import type { Btf, DataSection } from "../../runtime/btf/index.js";
+import type { DataSection } from "../../runtime/btf/index.js";
 import type { Member, SectionModel } from "./model.js";
-import { sectionMember } from "./names.js";
-import { cType, type Types } from "./types.js";
+import { numbering, sectionMember } from "./names.js";
+import type { Types } from "./types.js";
 
 /** Asks for the types of a section's variables. */
 export function reachSection(types: Types, section: DataSection): void {
@@ -9,24 +9,19 @@ export function reachSection(types: Types, section: DataSection): void {
 }
 
 /** The sections as the skeleton has them. */
-export function sectionModels(btf: Btf, types: Types, sections: readonly DataSection[]): SectionModel[] {
-  const taken = new Set<string>();
-  return sections.map(({ section, size, variables }) => {
-    let name = sectionMember(section);
-    while (taken.has(name)) name += "_";
-    taken.add(name);
-    return {
-      name,
-      section,
-      size,
-      variables: variables.map(
-        (variable): Member => ({
-          name: variable.name,
-          c: cType(btf, variable.type),
-          at: variable.at,
-          type: types.value(variable.type),
-        }),
-      ),
-    };
-  });
+export function sectionModels(types: Types, sections: readonly DataSection[]): SectionModel[] {
+  const unique = numbering();
+  return sections.map(({ section, size, variables }) => ({
+    name: unique(sectionMember(section)),
+    section,
+    size,
+    variables: variables.map(
+      (variable): Member => ({
+        name: variable.name,
+        c: types.c(variable.type),
+        at: variable.at,
+        type: types.value(variable.type),
+      }),
+    ),
+  }));
 }

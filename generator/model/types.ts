@@ -8,12 +8,27 @@ import {
   quote,
 } from "../../runtime/btf/index.js";
 import type { Member, NumberCodec, TypeModel, UnionPart, ValueType } from "./model.js";
-import { type NameRequest, nameTypes } from "./names.js";
+import { type NameRequest, nameTypes, numbering } from "./names.js";
 
 /** Arrays of arrays deeper than this are no C program's. */
 const MAX_NESTING = 32;
 /** More members than this in one struct, anonymous ones counted out, are no C program's either. */
 const MAX_MEMBERS = 65_536;
+/** Arrays of up to so many elements are tuples… */
+const MAX_TUPLE = 16;
+/** …as long as tuples of tuples come to no more elements than this. */
+const MAX_TUPLE_LEAVES = 256;
+/**
+ * Characters that the types of any object may take in the skeleton, and how many more for each entry of its BTF.
+ * No compiler comes near. A crafted object does: a member of twelve bytes may have a name of 64 kB, or stand for the
+ * thousands of members of an anonymous struct that a thousand others hold, too.
+ */
+const ROOM = 2 ** 22;
+const ROOM_OF_ENTRY = 256;
+/** And no more than this, however many entries there are: six times what the kernel's own types take. */
+const MAX_ROOM = 2 ** 26;
+/** What a type takes besides its names and members; it stands for the time that it takes, too. */
+const ROOM_OF_TYPE = 1024;
 
 type BtfComposite = BtfOfKind<"struct"> | BtfOfKind<"union">;
 type BtfEnum = BtfOfKind<"enum"> | BtfOfKind<"enum64">;
@@ -37,10 +52,26 @@ export class Types {
   /** Ids in the order in which they must be declared: a type after those that it contains. */
   readonly #order: number[] = [];
   #names: ReadonlyMap<Declared, string> = new Map();
+  #room: number;
 
   constructor(btf: Btf, charArrays: "text" | "bytes") {
     this.#btf = btf;
     this.#textArrays = charArrays === "text";
+    const asked = btf.types.reduce((sum, type) => sum + ROOM_OF_ENTRY * entries(type), ROOM);
+    this.#room = Math.min(asked + ROOM_OF_TYPE * btf.types.length, MAX_ROOM);
+  }
+
+  /** Accounts for so many characters of the skeleton. */
+  #take(characters: number): void {
+    this.#room -= characters;
+    if (this.#room < 0) throw new FormatError(".BTF", "what its types say is absurdly long for their number");
+  }
+
+  /** A type as C writes it. */
+  c(id: number): string {
+    const c = cType(this.#btf, id);
+    this.#take(c.length);
+    return c;
   }
 
   /**
@@ -61,14 +92,15 @@ export class Types {
       const c = name || at.place;
       const keyword = type.kind === "enum64" ? "enum" : type.kind;
       const label = type.name === "" && name !== "" ? name : `${keyword} ${c}`;
-      this.#declared.set(type.id, { type, c, label, layout: layoutOf(this.#btf, type) });
+      this.#take(12 * c.length + ROOM_OF_TYPE);
+      this.#declared.set(type.id, { type, c, label, layout: this.#layout(type) });
       if (type.kind === "enum" && type.size > 4)
         this.warnings.push(
           `${label}: the compiler cut its values to 32 bits — compile with clang 15 or newer`,
         );
       pending.push({ id: type.id, place: c, done: true });
       if (type.kind === "enum" || type.kind === "enum64") continue;
-      const inside = flatten(this.#btf, type).flatMap((part) => part.members);
+      const inside = this.#flatten(type).flatMap((part) => part.members);
       for (const member of inside.reverse())
         pending.push({ id: member.type, place: `${c}_${member.name}`, done: false });
     }
@@ -78,11 +110,19 @@ export class Types {
   declare(skeleton: string): void {
     const { names, warnings } = nameTypes([...this.#declared.values()], skeleton);
     this.#names = names;
-    this.warnings.push(...warnings);
+    // Not all as arguments of one call, which takes no hundred thousand.
+    for (const warning of warnings) this.warnings.push(warning);
   }
 
   /** How a value of the type lies in memory. */
-  value(id: number, nesting = 0): ValueType {
+  value(id: number): ValueType {
+    const value = this.#value(id, 0);
+    // The type, the codec, and both once more where the codec gets a const of its own.
+    this.#take(4 * extent(value));
+    return value;
+  }
+
+  #value(id: number, nesting: number): ValueType {
     const type = this.#btf.strip(id);
     switch (type.kind) {
       case "int":
@@ -116,9 +156,9 @@ export class Types {
   member(id: number, name: string): { at: number; type: ValueType } | undefined {
     const struct = this.#btf.strip(id);
     if (struct.kind !== "struct" && struct.kind !== "union") return undefined;
-    const found = allMembers(this.#btf, struct).find((member) => member.name === name);
+    const found = this.#allMembers(struct).find((member) => member.name === name);
     if (!found) return undefined;
-    const [member] = this.#members([found], 0, new Set());
+    const [member] = this.#members([found], 0, numbering());
     const isNumber = member && ["number", "bool", "enum", "bits"].includes(member.type.kind);
     return isNumber ? { at: member.at, type: member.type } : undefined;
   }
@@ -131,23 +171,23 @@ export class Types {
       const name = this.#names.get(declared)!;
       if (type.kind === "enum" || type.kind === "enum64")
         return { kind: "enum", name, c, codec: enumCodec(type), values: type.values };
-      const taken = new Set<string>();
+      const unique = numbering();
       if (type.kind === "union")
         return {
           kind: "union",
           name,
           c,
           size: type.size,
-          members: this.#members(allMembers(this.#btf, type), 0, taken),
+          members: this.#members(this.#allMembers(type), 0, unique),
         };
-      const parts = flatten(this.#btf, type);
+      const parts = this.#flatten(type);
       const unions = parts.flatMap((part): UnionPart[] =>
         part.union === undefined
           ? []
-          : [{ ...part.union, members: this.#members(part.members, part.union.at, taken) }],
+          : [{ ...part.union, members: this.#members(part.members, part.union.at, unique) }],
       );
       const plain = parts.flatMap((part) => (part.union === undefined ? part.members : []));
-      const members = this.#members(plain, 0, taken, flexibleMember(this.#btf, type));
+      const members = this.#members(plain, 0, unique, flexibleMember(this.#btf, type));
       return { kind: "struct", name, c, size: type.size, members, unions };
     });
   }
@@ -156,14 +196,18 @@ export class Types {
     return this.#names.get(this.#declared.get(id)!)!;
   }
 
-  #members(members: readonly BtfMember[], start: number, taken: Set<string>, flexible?: BtfMember): Member[] {
+  #members(
+    members: readonly BtfMember[],
+    start: number,
+    unique: (name: string) => string,
+    flexible?: BtfMember,
+  ): Member[] {
     return members.flatMap((member): Member[] => {
       // Unnamed bit-fields are padding; compilers leave them out, hand-made BTF may not.
       if (member.name === "") return [];
-      let name = member.name;
-      for (let i = 2; taken.has(name); i++) name = `${member.name}_${i}`;
-      taken.add(name);
-      const c = cType(this.#btf, member.type);
+      const name = unique(member.name);
+      this.#take(5 * name.length + 64);
+      const c = this.c(member.type);
       const bit = member.bitOffset - 8 * start;
       const isFlexible = flexible?.name === member.name && flexible.bitOffset === member.bitOffset;
       if (member.bitSize === 0)
@@ -195,11 +239,73 @@ export class Types {
     // clang calls `char` signed on x86-64, so the name says it better than the encoding.
     if (type.kind === "int" && type.name === "char" && type.size === 1)
       return this.#textArrays && length > 0 ? { kind: "text", length } : bytesValue(length);
-    const value = this.value(element, nesting + 1);
-    if (value.kind !== "number") return { kind: "array", element: value, length };
+    const value = this.#value(element, nesting + 1);
+    const tuple = length > 0 && length <= MAX_TUPLE && length * leaves(value) <= MAX_TUPLE_LEAVES;
+    if (value.kind !== "number") return { kind: "array", element: value, length, tuple };
     const codec = value.codec === "ptr" ? "u64" : value.codec;
-    if (codec === "u128" || codec === "s128") return { kind: "array", element: value, length };
+    if (codec === "u128" || codec === "s128") return { kind: "array", element: value, length, tuple };
     return { kind: "numbers", codec, length };
+  }
+
+  #flatten(type: BtfComposite): FlatPart[] {
+    if (type.kind === "union") return [{ members: this.#allMembers(type) }];
+    const own: BtfMember[] = [];
+    const parts: FlatPart[] = [{ members: own }];
+    const pending: { type: BtfComposite; start: number }[] = [{ type, start: 0 }];
+    let count = 0;
+    // Order matters only within one level: members keep theirs, anonymous structs' members follow.
+    for (let at = 0; at < pending.length; at++) {
+      const { type: composite, start } = pending[at]!;
+      this.#take(16 * composite.members.length);
+      for (const member of composite.members) {
+        if (++count > MAX_MEMBERS)
+          throw new FormatError(".BTF", `${type.kind} ${quote(type.name)}: too many members`);
+        const bitOffset = start + member.bitOffset;
+        const inner = member.name === "" && member.bitSize === 0 ? this.#btf.strip(member.type) : undefined;
+        if (inner?.kind === "struct") pending.push({ type: inner, start: bitOffset });
+        else if (inner?.kind === "union" && inner.size > 0)
+          parts.push({
+            union: { at: bitOffset / 8, size: inner.size },
+            members: this.#allMembers(inner, bitOffset),
+          });
+        else if (inner?.kind !== "union") own.push({ ...member, bitOffset });
+      }
+    }
+    own.sort((a, b) => a.bitOffset - b.bitOffset);
+    return parts;
+  }
+
+  /** Every member of a union, those of anonymous structs and unions inside it included. */
+  #allMembers(type: BtfComposite, start = 0): BtfMember[] {
+    const members: BtfMember[] = [];
+    const pending: { type: BtfComposite; start: number }[] = [{ type, start }];
+    for (let at = 0; at < pending.length; at++) {
+      const { type: composite, start: from } = pending[at]!;
+      this.#take(16 * composite.members.length);
+      for (const member of composite.members) {
+        const inner = member.name === "" && member.bitSize === 0 ? this.#btf.strip(member.type) : undefined;
+        const bitOffset = from + member.bitOffset;
+        if (inner?.kind === "struct" || inner?.kind === "union")
+          pending.push({ type: inner, start: bitOffset });
+        else members.push({ ...member, bitOffset });
+        if (members.length + pending.length > MAX_MEMBERS)
+          throw new FormatError(".BTF", `${type.kind} ${quote(type.name)}: too many members`);
+      }
+    }
+    return members;
+  }
+
+  /** A type's layout spelled out, one level deep: what tells it from another of the same name. */
+  #layout(type: BtfComposite | BtfEnum): string {
+    if (type.kind === "enum" || type.kind === "enum64") {
+      for (const { name } of type.values) this.#take(name.length + 24);
+      return `${type.kind} ${type.size} ${type.values.map(({ name, value }) => `${name}=${value}`).join()}`;
+    }
+    const members = type.members.map((member) => {
+      this.#take(member.name.length);
+      return `${member.name}:${this.c(member.type)}@${member.bitOffset}:${member.bitSize}`;
+    });
+    return `${type.kind} ${type.size} ${members.join()}`;
   }
 
   /** The struct, union or enum behind typedefs and arrays, and the name that it goes by. */
@@ -218,39 +324,30 @@ export class Types {
   }
 }
 
+/** How many types, members, values and variables BTF lists for a type. */
+function entries(type: BtfType): number {
+  if ("members" in type) return 1 + type.members.length;
+  if ("values" in type) return 1 + type.values.length;
+  return "vars" in type ? 1 + type.vars.length : 1;
+}
+
+/** How often the type of the innermost elements is written down. */
+function leaves(type: ValueType): number {
+  return type.kind === "array" ? (type.tuple ? type.length : 1) * leaves(type.element) : 1;
+}
+
+/** About how many characters a type takes where it is used. */
+function extent(type: ValueType): number {
+  if (type.kind === "array") return 16 + (type.tuple ? type.length : 1) * extent(type.element);
+  return "name" in type ? type.name.length : 16;
+}
+
 /** Members of a struct with its anonymous structs dissolved; those of anonymous unions apart. */
 interface FlatPart {
   /** Absent for the struct's own members. */
   readonly union?: { readonly at: number; readonly size: number };
   /** With bit offsets from the start of the outermost struct. */
   readonly members: BtfMember[];
-}
-
-function flatten(btf: Btf, type: BtfComposite): FlatPart[] {
-  if (type.kind === "union") return [{ members: allMembers(btf, type) }];
-  const own: BtfMember[] = [];
-  const parts: FlatPart[] = [{ members: own }];
-  const pending: { type: BtfComposite; start: number }[] = [{ type, start: 0 }];
-  let count = 0;
-  // Order matters only within one level: members keep theirs, anonymous structs' members follow.
-  for (let at = 0; at < pending.length; at++) {
-    const { type: composite, start } = pending[at]!;
-    for (const member of composite.members) {
-      if (++count > MAX_MEMBERS)
-        throw new FormatError(".BTF", `${type.kind} ${quote(type.name)}: too many members`);
-      const bitOffset = start + member.bitOffset;
-      const inner = member.name === "" && member.bitSize === 0 ? btf.strip(member.type) : undefined;
-      if (inner?.kind === "struct") pending.push({ type: inner, start: bitOffset });
-      else if (inner?.kind === "union" && inner.size > 0)
-        parts.push({
-          union: { at: bitOffset / 8, size: inner.size },
-          members: allMembers(btf, inner, bitOffset),
-        });
-      else if (inner?.kind !== "union") own.push({ ...member, bitOffset });
-    }
-  }
-  own.sort((a, b) => a.bitOffset - b.bitOffset);
-  return parts;
 }
 
 /** The flexible array that a struct ends in; other arrays without elements only mark a place. */
@@ -265,25 +362,6 @@ function flexibleMember(btf: Btf, struct: BtfOfKind<"struct">): BtfMember | unde
     last = type.members.at(-1);
   }
   return undefined;
-}
-
-/** Every member of a union, those of anonymous structs and unions inside it included. */
-function allMembers(btf: Btf, type: BtfComposite, start = 0): BtfMember[] {
-  const members: BtfMember[] = [];
-  const pending: { type: BtfComposite; start: number }[] = [{ type, start }];
-  for (let at = 0; at < pending.length; at++) {
-    const { type: composite, start: from } = pending[at]!;
-    for (const member of composite.members) {
-      const inner = member.name === "" && member.bitSize === 0 ? btf.strip(member.type) : undefined;
-      const bitOffset = from + member.bitOffset;
-      if (inner?.kind === "struct" || inner?.kind === "union")
-        pending.push({ type: inner, start: bitOffset });
-      else members.push({ ...member, bitOffset });
-      if (members.length + pending.length > MAX_MEMBERS)
-        throw new FormatError(".BTF", `${type.kind} ${quote(type.name)}: too many members`);
-    }
-  }
-  return members;
 }
 
 function intValue(type: BtfInt): ValueType {
@@ -350,14 +428,4 @@ export function cType(btf: Btf, id: number): string {
         return finish(type.name);
     }
   }
-}
-
-/** A type's layout spelled out, one level deep: what tells it from another of the same name. */
-function layoutOf(btf: Btf, type: BtfComposite | BtfEnum): string {
-  if (type.kind === "enum" || type.kind === "enum64")
-    return `${type.kind} ${type.size} ${type.values.map(({ name, value }) => `${name}=${value}`).join()}`;
-  const members = type.members.map(
-    (member) => `${member.name}:${cType(btf, member.type)}@${member.bitOffset}:${member.bitSize}`,
-  );
-  return `${type.kind} ${type.size} ${members.join()}`;
 }

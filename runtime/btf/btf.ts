@@ -56,9 +56,14 @@ export class Btf {
   }
 }
 
+/** The kernel takes no more bytes of BTF than these. */
+const MAX_SIZE = 2 ** 24;
+
 /** Reads the bytes of a `.BTF` section, or of a file of raw BTF such as /sys/kernel/btf/vmlinux. */
 export function parseBtf(bytes: Uint8Array): Btf {
   const header = openBtf(bytes, ".BTF");
+  if (bytes.length > MAX_SIZE)
+    throw new FormatError(header.where, `${bytes.length} bytes; the kernel takes up to ${MAX_SIZE}`);
   const headerSize = header.u32(4);
   if (headerSize < 24) throw new FormatError(header.where, `a header of ${headerSize} bytes`);
   const part = (at: number): Uint8Array => header.bytes(headerSize + header.u32(at), header.u32(at + 4));

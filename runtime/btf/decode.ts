@@ -43,6 +43,10 @@ export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTy
     const high = BigInt(signed ? signedWord() : word());
     return { name: label, value: (high << 32n) | low };
   };
+  const enumSize = (size: number): number => {
+    if (size === 1 || size === 2 || size === 4 || size === 8) return size;
+    throw new FormatError(reader.where, `an enum of ${size} bytes`);
+  };
   const member = (): BtfMember => ({ name: name(), type: word(), bitOffset: word(), bitSize: 0 });
   const memberWithSize = (): BtfMember => {
     const label = name();
@@ -97,7 +101,7 @@ export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTy
           kind: "enum",
           id,
           name: label,
-          size: last,
+          size: enumSize(last),
           signed: flag,
           values: list(length, 8, enumValue(flag)),
         };
@@ -127,7 +131,7 @@ export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTy
         return { kind: "type_tag", id, name: label, to: last };
       case 19: {
         const values = list(length, 12, enum64Value(flag));
-        return { kind: "enum64", id, name: label, size: last, signed: flag, values };
+        return { kind: "enum64", id, name: label, size: enumSize(last), signed: flag, values };
       }
       default:
         throw new FormatError(reader.where, `unknown kind ${code}`);

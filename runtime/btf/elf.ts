@@ -223,12 +223,16 @@ export function symbolTable(elf: ElfFile): Section | undefined {
   return table;
 }
 
+/** More symbols than these are no compiler's. */
+const MAX_SYMBOLS = 2 ** 18;
+
 /** The symbols by index, starting with ELF's empty one; none at all in an object without a symbol table. */
 export function symbols(elf: ElfFile): ElfSymbol[] {
   const table = symbolTable(elf);
   if (!table) return [];
   const where = sectionLabel(table);
   const count = recordCount(table, SYM_SIZE);
+  if (count > MAX_SYMBOLS) throw new FormatError(where, `absurdly many symbols: ${count}`);
   const strings = elf.sections[table.link];
   if (strings?.type !== SHT_STRTAB) throw new FormatError(where, `no string table in section ${table.link}`);
   const names = new StringTable(strings.data);

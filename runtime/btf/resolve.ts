@@ -39,7 +39,9 @@ export function resolve({ types, legacy }: DecodedTypes): Resolution {
 
   function modernBitField(member: BtfMember): BtfMember {
     const int = types[stripped[member.type]!]!;
-    if (int.kind !== "int" || (int.bits === int.size * 8 && int.bitOffset === 0)) return member;
+    if (int.kind !== "int") return member;
+    const isWhole = int.bits === int.size * 8 && int.bitOffset === 0;
+    if (isWhole && member.bitOffset % 8 === 0) return member;
     return { ...member, bitOffset: member.bitOffset + int.bitOffset, bitSize: int.bits };
   }
 
@@ -59,6 +61,8 @@ export function resolve({ types, legacy }: DecodedTypes): Resolution {
   function checkMembers(where: string, struct: BtfComposite): void {
     for (const { name, type, bitOffset, bitSize } of struct.members) {
       const room = sizes[type]! * 8;
+      if (bitSize === 0 && bitOffset % 8 !== 0)
+        throw new FormatError(where, `member ${quote(name)} starts inside a byte`);
       const target = types[stripped[type]!]!.kind;
       if (bitSize > 0 && (bitSize > room || (target !== "int" && target !== "enum" && target !== "enum64")))
         throw new FormatError(

@@ -151,6 +151,9 @@ export function registerPrint(print: (level: number, format: number, args: numbe
   return Number(koffi().register(print, type));
 }
 
+/** `fcntl(2)`: a duplicate of a descriptor, from the third argument on. */
+export const F_DUPFD_CLOEXEC = 1030;
+
 /** A file descriptor watched by Node's event loop. */
 export interface Watch {
   /** From now on calls back whenever the descriptor is readable. */
@@ -233,5 +236,3 @@ function watchByTimer(onReadable: () => void): Watch {
     close: stop,
   };
 }
-
-const F_DUPFD_CLOEXEC = 1030;

@@ -3,7 +3,7 @@ import { getSystemErrorMap } from "node:util";
 import { BpfError, type BpfErrorDetails, errnoName } from "../errors.js";
 import { allocate, errno, libbpf, libc, registerPrint, viewNative } from "./koffi.js";
 
-export { allocate, errno, libbpf, libc, viewNative, type Watch, watch } from "./koffi.js";
+export { allocate, errno, F_DUPFD_CLOEXEC, libbpf, libc, viewNative, type Watch, watch } from "./koffi.js";
 
 import { opts, optsAt, optsLayouts } from "./opts.js";
 

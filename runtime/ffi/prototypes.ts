@@ -75,6 +75,7 @@ export const libbpfPrototypes = {
   bpf_map__set_pin_path: ["s32", "ptr", "str?"],
   bpf_map__inner_map: ["ptr", "ptr"],
   bpf_map__is_internal: ["bool", "ptr"],
+  bpf_map__attach_struct_ops: ["ptr", "ptr"],
   bpf_map__reuse_fd: ["s32", "ptr", "s32"],
   bpf_map__pin: ["s32", "ptr", "str"],
   bpf_map__unpin: ["s32", "ptr", "str"],

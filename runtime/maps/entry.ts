@@ -18,18 +18,26 @@ export class Entry<K, V> {
   readonly #area: Area;
   readonly #memory: Memory;
   readonly #valueOffset: number;
+  readonly #keySize: number;
+  readonly #valueSize: number;
   /** Counts uses: a getter of a key or value may use the map itself, and then what is here is its own. */
   #turn = 0;
 
-  /** @param where how errors call the map. */
-  constructor(where: string, key: Codec<K>, value: Codec<V>) {
+  /**
+   * @param where how errors call the map.
+   * @param keySize the bytes of a key, as the kernel has it.
+   * @param valueSize the bytes of a value, as the kernel has it.
+   */
+  constructor(where: string, key: Codec<K>, keySize: number, value: Codec<V>, valueSize: number) {
     this.#where = where;
     this.#key = key;
     this.#value = value;
-    this.#valueOffset = Math.ceil(key.size / 8) * 8;
-    this.#area = borrow(this.#valueOffset + value.size);
+    this.#keySize = keySize;
+    this.#valueSize = valueSize;
+    this.#valueOffset = Math.ceil(keySize / 8) * 8;
+    this.#area = borrow(this.#valueOffset + valueSize);
     this.#memory = new Memory(this.#area.bytes);
-    this.keyAt = key.size === 0 ? 0 : this.#area.address;
+    this.keyAt = keySize === 0 ? 0 : this.#area.address;
     this.valueAt = this.#area.address + this.#valueOffset;
   }
 
@@ -73,11 +81,11 @@ export class Entry<K, V> {
   }
 
   value(): V {
-    return this.#value.decode(this.#memory, this.#valueOffset, this.#value.size);
+    return this.#value.decode(this.#memory, this.#valueOffset, this.#valueSize);
   }
 
   keyBytes(): Uint8Array {
-    return this.#memory.bytes(0, this.#key.size);
+    return this.#memory.bytes(0, this.#keySize);
   }
 
   setKeyBytes(bytes: Uint8Array): void {
@@ -85,7 +93,7 @@ export class Entry<K, V> {
   }
 
   valueBytes(): Uint8Array {
-    return this.#memory.bytes(this.#valueOffset, this.#value.size);
+    return this.#memory.bytes(this.#valueOffset, this.#valueSize);
   }
 
   /** Gives the memory back; every later use throws. */

@@ -22,8 +22,8 @@ export abstract class EntryMap<K, V> extends BpfMap {
 
   constructor(handle: MapHandle, key: Codec<K>, value: Codec<V>) {
     super(handle);
-    expectSizes(handle, key.size, value.size);
-    this.entry = new Entry(this.where, key, value);
+    expectSizes(this, key.size, value.size);
+    this.entry = new Entry(this.where, key, this.keySize, value, valueBytes(this));
   }
 
   /** The same map, by the same descriptor, with keys and values as bytes. */
@@ -71,11 +71,16 @@ export abstract class EntryMap<K, V> extends BpfMap {
  */
 export class HashMap<K, V> extends EntryMap<K, V> {
   readonly #value: Codec<V>;
+  readonly #keySize: number;
+  readonly #valueSize: number;
   readonly #decodeKey: Codec<K>["decode"];
 
   constructor(handle: MapHandle, key: Codec<K>, value: Codec<V>) {
     super(handle, key, value);
     this.#value = value;
+    // The kernel writes so many bytes: nobody may change these.
+    this.#keySize = this.keySize;
+    this.#valueSize = valueBytes(this);
     this.#decodeKey = ((key as KeyForm<K>).keyForm ?? key).decode;
   }
 
@@ -89,7 +94,8 @@ export class HashMap<K, V> extends EntryMap<K, V> {
    * @throws BpfError `E2BIG` when the map is full, `EEXIST` and `ENOENT` as `mode` asks.
    */
   set(key: Input<K>, value: Input<V>, options?: SetOptions): void {
-    const mode = modes[options?.mode ?? "any"];
+    const name = options?.mode ?? "any";
+    const mode = Object.hasOwn(modes, name) ? modes[name] : undefined;
     if (mode === undefined) throw new TypeError(`${this.where}: mode is "any", "create" or "replace"`);
     this.store(key, value, mode);
   }
@@ -125,7 +131,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
   clear(): void {
     for (const { keys, count } of this.#batches())
       for (let i = 0; i < count; i++) {
-        this.entry.setKeyBytes(keys.subarray(i * this.keySize, (i + 1) * this.keySize));
+        this.entry.setKeyBytes(keys.subarray(i * this.#keySize, (i + 1) * this.#keySize));
         this.exists("bpf_map_delete_elem", libbpf.bpf_map_delete_elem(this.descriptor, this.entry.keyAt));
       }
   }
@@ -139,12 +145,12 @@ export class HashMap<K, V> extends EntryMap<K, V> {
 
   /** Every entry, as it is when it is read; entries that come and go meanwhile may or may not be seen. */
   *entries(): IterableIterator<[K, V]> {
-    const valueSize = this.#value.size;
+    const valueSize = this.#valueSize;
     for (const { keys, values, count } of this.#batches()) {
       const keyMemory = new Memory(keys);
       const valueMemory = new Memory(values);
       for (let i = 0; i < count; i++) {
-        const key = this.#decodeKey(keyMemory, i * this.keySize);
+        const key = this.#decodeKey(keyMemory, i * this.#keySize);
         yield [key, this.#value.decode(valueMemory, i * valueSize)];
       }
     }
@@ -154,7 +160,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
   *keys(): IterableIterator<K> {
     for (const { keys, count } of this.#batches()) {
       const memory = new Memory(keys);
-      for (let i = 0; i < count; i++) yield this.#decodeKey(memory, i * this.keySize);
+      for (let i = 0; i < count; i++) yield this.#decodeKey(memory, i * this.#keySize);
     }
   }
 
@@ -169,12 +175,12 @@ export class HashMap<K, V> extends EntryMap<K, V> {
 
   /** Raw entries in batches (`bpf_map_lookup_batch`), or one by one where the kernel has no batches. */
   *#batches(): Generator<{ keys: Uint8Array; values: Uint8Array; count: number }> {
-    const valueSize = this.#value.size;
+    const valueSize = this.#valueSize;
     let size = Math.min(FIRST_BATCH, Math.max(1, this.maxEntries));
-    const position = [0, 1].map(() => new Uint8Array(Math.max(8, this.keySize))) as [Uint8Array, Uint8Array];
+    const position = [0, 1].map(() => new Uint8Array(Math.max(8, this.#keySize))) as [Uint8Array, Uint8Array];
     const count = new Uint32Array(1);
     for (let started = false; ; ) {
-      const keys = new Uint8Array(size * this.keySize);
+      const keys = new Uint8Array(size * this.#keySize);
       const values = new Uint8Array(size * valueSize);
       count[0] = size;
       const [from, to] = position;

@@ -19,6 +19,8 @@ export interface MapHandle {
 
 /** How to make the object of a map: generated code says it of each. */
 export interface MapSpec<M> {
+  /** Whether the skeleton's `attach()` attaches it: a struct_ops map. */
+  readonly auto: boolean;
   create(handle: MapHandle): M;
 }
 
@@ -54,14 +56,16 @@ export abstract class BpfMap {
   #raw: BpfMap | undefined;
 
   constructor(handle: MapHandle) {
-    verify(handle);
-    this.name = handle.name;
-    this.type = handle.type;
-    this.keySize = handle.keySize;
-    this.valueSize = handle.valueSize;
-    this.maxEntries = handle.maxEntries;
-    this.flags = handle.flags;
-    this.descriptor = handle.fd;
+    // Read once, and subclasses go by what is verified: a handle may say something else when asked again.
+    const { name, fd, type, keySize, valueSize, maxEntries, flags } = handle;
+    verify({ name, fd, type, keySize, valueSize, maxEntries, flags });
+    this.name = name;
+    this.type = type;
+    this.keySize = keySize;
+    this.valueSize = valueSize;
+    this.maxEntries = maxEntries;
+    this.flags = flags;
+    this.descriptor = fd;
   }
 
   /** The file descriptor, open until the map is closed. */
@@ -112,9 +116,9 @@ export abstract class BpfMap {
     if (this.#raw) BpfMap.release(this.#raw);
   }
 
-  /** Closes a map object without closing its descriptor: for whoever owns that. */
+  /** Closes a map object without closing its descriptor: for whoever owns that. Safe to call again. */
   static release(map: BpfMap): void {
-    map.release();
+    if (map.descriptor >= 0) map.release();
   }
 
   /** Throws for a negative result, as closed when the map is. */
@@ -182,13 +186,26 @@ const perCpuTypes: ReadonlySet<number> = new Set([
 ]);
 
 /** The bytes that the kernel reads and writes for one value: of all CPUs in a per-CPU map. */
-export function valueBytes(handle: MapHandle): number {
+export function valueBytes(handle: Pick<MapHandle, "type" | "valueSize">): number {
   if (!perCpuTypes.has(handle.type)) return handle.valueSize;
   return Math.ceil(handle.valueSize / 8) * 8 * possibleCpus();
 }
 
+/** Throws unless the map is of the kind that its class lays memory out for. */
+export function expectType({ name, type }: Pick<MapHandle, "name" | "type">, expected: number): void {
+  if (type === expected) return;
+  throw new BpfError(
+    `map "${name}": is a ${mapTypeName(type)}, not a ${mapTypeName(expected)} — regenerate the skeleton from this object`,
+    { code: "ERR_BPF_LAYOUT" },
+  );
+}
+
 /** Throws unless the map has the sizes of the codecs it is about to be used with. */
-export function expectSizes(handle: MapHandle, keySize: number, valueSize: number): void {
+export function expectSizes(
+  handle: Pick<MapHandle, "name" | "type" | "keySize" | "valueSize">,
+  keySize: number,
+  valueSize: number,
+): void {
   if (handle.keySize === keySize && valueBytes(handle) === valueSize) return;
   throw new BpfError(
     `map "${handle.name}": ${mapTypeName(handle.type)} with keys of ${handle.keySize} and values of ` +

@@ -29,11 +29,14 @@ export function mapMemory(where: string, fd: number, size: number, writable: boo
   const address = libc.mmap(0, length, prot, MAP_SHARED, fd, offset);
   // MAP_FAILED is the highest address: the only one that does not fit a number.
   if (typeof address === "bigint") throw systemError(where, "mmap", errno());
-  return {
+  const close = (): void => void libc.munmap(address, length);
+  try {
     // SAFETY: mapped until close(), which the owner calls after it has let go of the bytes.
-    bytes: viewNative(address, size),
-    close: () => libc.munmap(address, length),
-  };
+    return { bytes: viewNative(address, size), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 /** A mapping as typed memory: once closed, every use of the memory throws instead of touching it. */

@@ -1,5 +1,6 @@
 import { u32 } from "../codec/codec.js";
 import type { Codec, Input } from "../codec/types.js";
+import { stateError } from "../errors.js";
 import { check, ENOENT, libbpf, opts } from "../ffi/native.js";
 import { EntryMap } from "./hash.js";
 import { BpfMap, closeFd, type MapHandle, type MapSpec, mapHandleOf } from "./map.js";
@@ -10,11 +11,10 @@ export type Owned<M> = M & { close(): void; [Symbol.dispose](): void };
 /** What maps of maps share. The kernel takes inner maps by descriptor and gives them back by id. */
 abstract class MapOfMaps<K, M extends BpfMap> extends EntryMap<K, number> {
   readonly #inner: MapSpec<M>;
-  readonly #template: MapHandle;
+  readonly #template: MapHandle | undefined;
 
   constructor(handle: MapHandle, key: Codec<K>, inner: MapSpec<M>) {
     super(handle, key, u32);
-    if (!handle.inner) throw new TypeError(`${this.where}: has no inner map`);
     this.#inner = inner;
     this.#template = handle.inner;
   }
@@ -40,14 +40,17 @@ abstract class MapOfMaps<K, M extends BpfMap> extends EntryMap<K, number> {
 
   /** Makes a map that fits in (`bpf_map_create`), as a handle that is to be closed. */
   create(options: { readonly maxEntries?: number | undefined } = {}): Owned<M> {
-    const { type, keySize, valueSize, flags } = this.#template;
-    const maxEntries = options.maxEntries ?? this.#template.maxEntries;
+    const template = this.#template;
+    if (!template)
+      throw stateError(this.where, "does not say what is in it — define it with __array(values, ...)");
+    const { type, keySize, valueSize, flags } = template;
+    const maxEntries = options.maxEntries ?? template.maxEntries;
     if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > 0xffff_ffff)
       throw new RangeError(`${this.where}: maxEntries ${maxEntries} does not fit __u32`);
     const options_ = opts("bpf_map_create_opts", { map_flags: flags });
     const fd = libbpf.bpf_map_create(type, "inner", keySize, valueSize, maxEntries, options_);
     check(this.where, "bpf_map_create", fd);
-    return this.#own({ ...this.#template, fd, maxEntries });
+    return this.#own({ ...template, fd, maxEntries });
   }
 
   #own(handle: MapHandle): Owned<M> {

@@ -17,7 +17,7 @@ const PAGES = 64;
 const SAMPLE_SIZE = 4;
 const MAX_RECORD = 65_536;
 
-/** One CPU's ring. */
+/** The ring of one CPU: of those that are online when the map is first used. */
 interface Ring {
   readonly memory: Memory;
   readonly bytes: Uint8Array;
@@ -45,10 +45,15 @@ export class PerfEventArray<T> extends RecordMap<T> {
   constructor(handle: MapHandle, codec: Codec<T>) {
     super(handle, codec);
     // libbpf opens the events and maps the rings; they are read here, and its own poll is never called.
-    const pointer = libbpf.perf_buffer__new(handle.fd, PAGES, 0, 0, 0, 0);
+    const pointer = libbpf.perf_buffer__new(this.fd, PAGES, 0, 0, 0, 0);
     this.#buffer = checkPointer(this.where, "perf_buffer__new", pointer);
-    const count = libbpf.perf_buffer__buffer_cnt(this.#buffer);
-    this.#rings = Array.from({ length: count }, (_, cpu) => this.#ring(cpu));
+    try {
+      const count = libbpf.perf_buffer__buffer_cnt(this.#buffer);
+      this.#rings = Array.from({ length: count }, (_, index) => this.#ring(index));
+    } catch (error) {
+      libbpf.perf_buffer__free(this.#buffer);
+      throw error;
+    }
     this.#joinedMemory.seal(`a record of ${this.where}`, "is read-only — copy() it to change it");
   }
 
@@ -70,12 +75,15 @@ export class PerfEventArray<T> extends RecordMap<T> {
   }
 
   protected advance(): boolean {
-    // The current ring as long as it has records, then the next: each is asked once before giving up.
-    for (let tried = 0; tried < this.#rings.length; tried++) {
+    // Of each ring what was there when it came to its turn: a CPU that never stops cannot hold up the others. The
+    // current one is asked again in the end, before giving up.
+    for (let tried = 0; tried <= this.#rings.length; tried++) {
       const ring = this.#rings[this.#current]!;
-      while (this.#next(ring)) if (this.#sample(ring)) return true;
+      while (ring.tail < ring.head) if (this.#sample(ring)) return true;
       this.#commit(ring);
       this.#current = (this.#current + 1) % this.#rings.length;
+      const next = this.#rings[this.#current]!;
+      next.head = Number(Atomics.load(next.positions, 0));
     }
     return false;
   }
@@ -92,9 +100,9 @@ export class PerfEventArray<T> extends RecordMap<T> {
     libbpf.perf_buffer__free(this.#buffer);
   }
 
-  #ring(cpu: number): Ring {
+  #ring(index: number): Ring {
     const out = borrow(16);
-    const result = libbpf.perf_buffer__buffer(this.#buffer, cpu, out.address, out.address + 8);
+    const result = libbpf.perf_buffer__buffer(this.#buffer, index, out.address, out.address + 8);
     const view = new DataView(out.bytes.buffer);
     const address = Number(view.getBigUint64(0, hostLittleEndian));
     const size = Number(view.getBigUint64(8, hostLittleEndian));
@@ -109,12 +117,6 @@ export class PerfEventArray<T> extends RecordMap<T> {
     const positions = new BigUint64Array(mapped.buffer, mapped.byteOffset + DATA_HEAD, 2);
     const tail = Number(Atomics.load(positions, (DATA_TAIL - DATA_HEAD) / 8));
     return { memory, bytes, positions, size, tail, head: tail };
-  }
-
-  #next(ring: Ring): boolean {
-    if (ring.tail < ring.head) return true;
-    ring.head = Number(Atomics.load(ring.positions, 0));
-    return ring.tail < ring.head;
   }
 
   #commit({ positions, tail }: Ring): void {

@@ -159,7 +159,8 @@ export abstract class RecordMap<T> extends BpfMap {
     try {
       return this.#decode();
     } finally {
-      this.commit();
+      // A codec of the caller's may have closed the map.
+      if (this.descriptor >= 0) this.commit();
     }
   }
 

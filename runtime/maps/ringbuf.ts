@@ -1,8 +1,9 @@
 import { Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
-import type { MapHandle } from "./map.js";
+import { expectType, type MapHandle } from "./map.js";
 import { type Mapping, mapMemory, pageSize } from "./mapping.js";
 import { RecordMap } from "./records.js";
+import { MapType } from "./types.js";
 
 /** Of the 32-bit header word of a record, as `kernel/bpf/ringbuf.c` has it. */
 const BUSY = 0x8000_0000 | 0;
@@ -31,13 +32,14 @@ export class RingBuf<T> extends RecordMap<T> {
 
   constructor(handle: MapHandle, codec: Codec<T>) {
     super(handle, codec);
+    expectType(this, MapType.RINGBUF);
     const page = pageSize();
-    const size = handle.maxEntries;
+    const size = this.maxEntries;
     // One page with the consumer's position, which is ours to write; then one with the producer's, and the
     // records, mapped twice in a row so that none is ever cut in two.
-    this.#positions = mapMemory(this.where, handle.fd, page, true);
+    this.#positions = mapMemory(this.where, this.fd, page, true);
     try {
-      this.#data = mapMemory(this.where, handle.fd, page + 2 * size, false, page);
+      this.#data = mapMemory(this.where, this.fd, page + 2 * size, false, page);
     } catch (error) {
       this.#positions.close();
       throw error;

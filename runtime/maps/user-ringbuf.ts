@@ -1,9 +1,11 @@
+import { encode } from "../codec/codec.js";
 import { Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
 import { closedError } from "../errors.js";
 import { RawMap } from "./hash.js";
-import { BpfMap, type MapHandle } from "./map.js";
+import { BpfMap, expectType, type MapHandle } from "./map.js";
 import { type Mapping, mapMemory, pageSize } from "./mapping.js";
+import { MapType } from "./types.js";
 
 const HEADER = 8;
 
@@ -19,39 +21,44 @@ export class UserRingBuf<T> extends BpfMap {
   readonly #consumed: BigUint64Array;
   readonly #produced: BigUint64Array;
   readonly #headers: Int32Array;
-  #position: number;
+  readonly #size: number;
 
   constructor(handle: MapHandle, codec: Codec<T>) {
     super(handle);
     this.#codec = codec;
+    expectType(this, MapType.USER_RINGBUF);
+    this.#size = this.maxEntries;
     const page = pageSize();
     // Here it is the first page that belongs to the kernel, and the second, with the records, that is ours.
-    this.#consumer = mapMemory(this.where, handle.fd, page, false);
+    this.#consumer = mapMemory(this.where, this.fd, page, false);
     try {
-      this.#producer = mapMemory(this.where, handle.fd, page + 2 * handle.maxEntries, true, page);
+      this.#producer = mapMemory(this.where, this.fd, page + 2 * this.#size, true, page);
     } catch (error) {
       this.#consumer.close();
       throw error;
     }
     this.#consumed = new BigUint64Array(this.#consumer.bytes.buffer, 0, 1);
     this.#produced = new BigUint64Array(this.#producer.bytes.buffer, 0, 1);
-    this.#headers = new Int32Array(this.#producer.bytes.buffer, page, (2 * handle.maxEntries) / 4);
+    this.#headers = new Int32Array(this.#producer.bytes.buffer, page, (2 * this.#size) / 4);
     this.#memory = new Memory(this.#producer.bytes.subarray(page));
-    this.#position = Number(Atomics.load(this.#produced, 0));
   }
 
   /** Puts a record in; false when there is no room for it now. */
   submit(value: Input<T>): boolean {
+    // Before the place is known: a getter of the value may itself submit, or close the map.
+    const record = encode(this.#codec, value);
     if (this.descriptor < 0) throw closedError(this.where);
-    const { size } = this.#codec;
-    const taken = this.#position - Number(Atomics.load(this.#consumed, 0));
-    const whole = Math.ceil(size / 8) * 8 + HEADER;
-    if (taken + whole > this.maxEntries) return false;
-    const at = this.#position & (this.maxEntries - 1);
-    this.#codec.encode(this.#memory, at + HEADER, value);
-    Atomics.store(this.#headers, at >> 2, size);
-    this.#position += whole;
-    Atomics.store(this.#produced, 0, BigInt(this.#position));
+    const whole = Math.ceil(record.length / 8) * 8 + HEADER;
+    if (whole > this.#size)
+      throw new RangeError(
+        `${this.where}: a record of ${record.length} bytes never fits its ${this.#size} — raise its max_entries`,
+      );
+    const position = Number(Atomics.load(this.#produced, 0));
+    if (position + whole - Number(Atomics.load(this.#consumed, 0)) > this.#size) return false;
+    const at = position & (this.#size - 1);
+    this.#memory.setBytes(at + HEADER, record);
+    Atomics.store(this.#headers, at >> 2, record.length);
+    Atomics.store(this.#produced, 0, BigInt(position + whole));
     return true;
   }
 

@@ -1,9 +1,12 @@
 import { BpfError, closedError, stateError } from "../errors.js";
-import { libbpf, listening } from "../ffi/native.js";
+import { libbpf, listening, systemError } from "../ffi/native.js";
 import { BpfMap, type MapHandle } from "../maps/map.js";
 import { MapType } from "../maps/types.js";
+import { destroyAll, Link, libbpfLink } from "../programs/link.js";
 import { ProgramOwner } from "../programs/program.js";
 import { loadError } from "./load-error.js";
+
+const EBUSY = 16;
 
 /** Says that an object can no longer be closed. Nothing is detached: a probe must not stop because of the collector. */
 const leaks = new FinalizationRegistry<{ readonly name: string; readonly opened: string }>(
@@ -72,17 +75,20 @@ export class NativeObject extends ProgramOwner {
 
   /** Detaches the programs, newest first. */
   detach(): void {
-    for (const link of [...this.links].reverse()) link.destroy();
+    destroyAll(this.links);
   }
 
   /** Detaches and frees everything. Safe to call again. */
   close(): void {
     if (this.#state === "closed") return;
     leaks.unregister(this);
-    this.detach();
-    this.#state = "closed";
-    for (const close of this.#closers.splice(0).reverse()) close();
-    libbpf.bpf_object__close(this.#pointer);
+    try {
+      this.detach();
+    } finally {
+      this.#state = "closed";
+      for (const close of this.#closers.splice(0).reverse()) close();
+      libbpf.bpf_object__close(this.#pointer);
+    }
   }
 
   /** The `struct bpf_program` of a C name. */
@@ -105,7 +111,23 @@ export class NativeObject extends ProgramOwner {
     const pointer = this.mapPointer(name);
     const handle = { ...handleOf(pointer), inner: this.#innerMaps.get(pointer) };
     if (handle.fd < 0) throw stateError(`map "${name}"`, "was not created — set autocreate before load()");
-    return handle;
+    if (handle.type !== MapType.STRUCT_OPS) return handle;
+    return Object.assign(handle, { attach: () => this.#attachStructOps(name, pointer) });
+  }
+
+  #attachStructOps(name: string, pointer: number): Link {
+    this.#use("loaded");
+    const where = `struct_ops map "${name}"`;
+    const call = listening(() => libbpf.bpf_map__attach_struct_ops(pointer));
+    if (call.result === 0)
+      throw systemError(where, "bpf_map__attach_struct_ops", call.errno, {
+        log: call.said.join(""),
+        todo:
+          call.errno === EBUSY
+            ? 'a map of SEC(".struct_ops") registers once: load the object anew'
+            : undefined,
+      });
+    return new Link(`link of ${where}`, libbpfLink(where, call.result), this.links);
   }
 
   /** The numbers of every map that exists in the kernel, in the order of the object. */

@@ -1,5 +1,5 @@
 import { RawMap } from "../maps/hash.js";
-import type { BpfMap } from "../maps/map.js";
+import type { BpfMap, MapHandle } from "../maps/map.js";
 import { Program } from "../programs/program.js";
 import type { NativeObject } from "./native-object.js";
 import { type OpenOptions, openObject } from "./open.js";
@@ -10,6 +10,8 @@ import { type OpenOptions, openObject } from "./open.js";
  */
 export class BpfObject {
   readonly #native: NativeObject;
+  /** By descriptor: asking for a map again and again makes one object. */
+  readonly #maps = new Map<number, RawMap>();
 
   private constructor(native: NativeObject) {
     this.#native = native;
@@ -56,12 +58,20 @@ export class BpfObject {
 
   /** Every map that exists in the kernel, data sections included, in the order of the object. */
   maps(): BpfMap[] {
-    return this.#native.mapHandles().map((handle) => this.#native.own(new RawMap(handle)));
+    return this.#native.mapHandles().map((handle) => this.#map(handle));
   }
 
   /** The map of a C name, or of a data section such as `.bss`. */
   map(name: string): RawMap {
-    return this.#native.own(new RawMap(this.#native.mapHandle(name)));
+    return this.#map(this.#native.mapHandle(name));
+  }
+
+  #map(handle: MapHandle): RawMap {
+    const known = this.#maps.get(handle.fd);
+    if (known) return known;
+    const map = this.#native.own(new RawMap(handle));
+    this.#maps.set(handle.fd, map);
+    return map;
   }
 
   /** Detaches the programs, newest first, and keeps the maps. */

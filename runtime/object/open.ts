@@ -29,9 +29,10 @@ export interface OpenOptions {
 export function openObject(source: string | Uint8Array, options: OpenOptions = {}): NativeObject {
   const fromPath = typeof source === "string" ? basename(source).replace(/(\.bpf)?\.o$/, "") : "object";
   const name = checkText("name", options.name) ?? fromPath;
-  const bytes = typeof source === "string" ? readObject(source) : source;
-  if (!(bytes instanceof Uint8Array))
+  if (typeof source !== "string" && !(source instanceof Uint8Array))
     throw new TypeError(`${name}: an object is opened from its path or bytes, not from ${typeof source}`);
+  // A copy: nobody can change it while libbpf reads it, and its length is true.
+  const bytes = typeof source === "string" ? readObject(source) : new Uint8Array(source);
   checkElf(name, bytes);
   const address = opts("bpf_object_open_opts", {
     object_name: name,

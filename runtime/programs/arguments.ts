@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { BpfError } from "../errors.js";
 import { libc } from "../ffi/native.js";
 
@@ -19,11 +19,33 @@ export function cookie(value: unknown): bigint | undefined {
 }
 
 /** An integer of a range. */
-export function integer(value: unknown, name: string, least: number, most: number): number {
-  if (typeof value !== "number") throw new TypeError(`attach(): ${name} is a number, not ${typeof value}`);
+export function integer(
+  value: unknown,
+  name: string,
+  least: number,
+  most: number,
+  where = "attach()",
+): number {
+  if (typeof value !== "number") throw new TypeError(`${where}: ${name} is a number, not ${typeof value}`);
   if (!Number.isInteger(value) || value < least || value > most)
-    throw new RangeError(`attach(): ${name} ${value} is outside ${least} … ${most}`);
+    throw new RangeError(`${where}: ${name} ${value} is outside ${least} … ${most}`);
   return value;
+}
+
+/** An unsigned integer of 64 bits. */
+export function u64(value: unknown, name: string): bigint {
+  const wide = typeof value === "bigint" ? value : BigInt(integer(value, name, 0, Number.MAX_SAFE_INTEGER));
+  if (BigInt.asUintN(64, wide) !== wide)
+    throw new RangeError(`attach(): ${name} ${wide} does not fit 64 bits`);
+  return wide;
+}
+
+/** What one of a table's own names stands for. */
+export function choice<T>(table: { readonly [name: string]: T }, value: unknown, name: string): T {
+  const found = typeof value === "string" && Object.hasOwn(table, value) ? table[value] : undefined;
+  if (found !== undefined) return found;
+  const names = Object.keys(table).map((each) => JSON.stringify(each));
+  throw new TypeError(`attach(): ${name} is one of ${names.join(", ")}`);
 }
 
 const INT_MAX = 0x7fff_ffff;
@@ -43,7 +65,8 @@ export function withFile<T>(file: unknown, name: string, run: (fd: number) => T)
   if (typeof file === "number") return run(descriptor(file, name));
   let fd: number;
   try {
-    fd = openSync(text(file, name), "r");
+    // A FIFO would be waited for.
+    fd = openSync(text(file, name), constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (error instanceof TypeError) throw error;
     const { code = "EINVAL", errno, message } = error as NodeJS.ErrnoException;

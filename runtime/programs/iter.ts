@@ -2,12 +2,13 @@ import { closeSync, readSync } from "node:fs";
 import { Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
 import { BpfError } from "../errors.js";
-import { borrow, check, giveBack, libbpf } from "../ffi/native.js";
+import { borrow, check, giveBack, libbpf, systemError } from "../ffi/native.js";
 import { descriptor, integer, withFile } from "./arguments.js";
-import type { Link } from "./link.js";
+import { destroyAll, type Link } from "./link.js";
 import { BaseProgram, type Target } from "./program.js";
 
 const CHUNK = 65_536;
+const EIO = 5;
 const BPF_CGROUP_ITER_SELF_ONLY = 1;
 
 /** What an iterator goes through, where its section does not say it all. */
@@ -63,6 +64,9 @@ export class Iter<How extends Target = "section"> extends BaseProgram {
 
   /** What the program writes, record by record; a last record that is cut short is a {@link BpfError}. */
   *records<T>(codec: Codec<T>, ...target: IterArguments<How>): IterableIterator<T> {
+    const { size } = codec;
+    if (!Number.isInteger(size) || size < 1)
+      throw new RangeError(`${this.where}: records of ${size} bytes cannot be told apart`);
     let rest = new Uint8Array(0);
     for (const chunk of this.bytes(...target)) {
       const all = new Uint8Array(rest.length + chunk.length);
@@ -70,11 +74,11 @@ export class Iter<How extends Target = "section"> extends BaseProgram {
       all.set(chunk, rest.length);
       const memory = new Memory(all);
       let at = 0;
-      for (; at + codec.size <= all.length; at += codec.size) yield codec.decode(memory, at);
+      for (; at + size <= all.length; at += size) yield codec.decode(memory, at);
       rest = all.slice(at);
     }
     if (rest.length > 0)
-      throw new BpfError(`${this.where}: its last record has ${rest.length} bytes, not ${codec.size}`, {
+      throw new BpfError(`${this.where}: its last record has ${rest.length} bytes, not ${size}`, {
         code: "ERR_BPF_RECORD",
       });
   }
@@ -82,31 +86,35 @@ export class Iter<How extends Target = "section"> extends BaseProgram {
   /** What the program writes, in pieces as they are read. */
   *bytes(...target: IterArguments<How>): IterableIterator<Uint8Array> {
     const link = this.attach(...target);
+    // What ends the skeleton's links ends a reading, too, that nobody may ever go on with.
+    const readings: Link[] = [link];
     try {
-      const fd = check(this.where, "bpf_iter_create", libbpf.bpf_iter_create(link.fd));
-      try {
-        const buffer = new Uint8Array(CHUNK);
-        for (;;) {
-          const count = read(fd, buffer);
-          if (count === 0) return;
-          yield buffer.slice(0, count);
-        }
-      } finally {
+      let fd = check(this.where, "bpf_iter_create", libbpf.bpf_iter_create(link.fd));
+      const destroy = (): void => {
         closeSync(fd);
+        fd = -1;
+      };
+      readings.push(this.linked({ destroy, disconnect: () => undefined }));
+      const buffer = new Uint8Array(CHUNK);
+      while (fd >= 0) {
+        const count = this.#read(fd, buffer);
+        if (count === 0) return;
+        yield buffer.slice(0, count);
       }
     } finally {
-      link.destroy();
+      destroyAll(readings);
     }
   }
-}
 
-/** read(2); an iterator may ask to be read again. */
-function read(fd: number, buffer: Uint8Array): number {
-  for (;;) {
-    try {
-      return readSync(fd, buffer);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+  /** read(2); an iterator may ask to be read again. */
+  #read(fd: number, buffer: Uint8Array): number {
+    for (;;) {
+      try {
+        return readSync(fd, buffer);
+      } catch (cause) {
+        const { code, errno = -EIO } = cause as NodeJS.ErrnoException;
+        if (code !== "EAGAIN") throw systemError(this.where, "read", -errno, { program: this.name, cause });
+      }
     }
   }
 }

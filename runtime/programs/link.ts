@@ -22,8 +22,23 @@ export interface LinkBackend {
   /** Detaches, and frees what holds the attachment. Called once. */
   destroy(): void;
   /** Lets the attachment outlive `destroy()`. */
-  disconnect?(): void;
+  disconnect(): void;
   readonly fallback?: string;
+  /** The links that this one stands for, where it is several. */
+  readonly members?: readonly Link[];
+}
+
+/** Destroys links, newest first: all of them, also when one of them fails; its error is thrown in the end. */
+export function destroyAll(links: Iterable<Link>): void {
+  const errors: unknown[] = [];
+  for (const link of [...links].reverse()) {
+    try {
+      link.destroy();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }
 
 /** An attachment that libbpf made: a `struct bpf_link`. */
@@ -69,7 +84,12 @@ export class Link {
     return this.#backend;
   }
 
-  /** The file descriptor of the link. */
+  /** This link, or those that it stands for. */
+  #members(): readonly { readonly fd: number }[] {
+    return this.#use().members ?? [this];
+  }
+
+  /** The file descriptor of the link; of the first, where it stands for one on each CPU. */
   get fd(): number {
     const { fd, fallback } = this.#use();
     if (!fd) throw stateError(this.#where, `is no link of the kernel but ${fallback} — it has no descriptor`);
@@ -91,16 +111,22 @@ export class Link {
 
   /** Detaches the program even if the link is pinned (`bpf_link_detach`); the link itself stays until destroyed. */
   detach(): void {
-    check(this.#where, "bpf_link_detach", libbpf.bpf_link_detach(this.fd));
+    for (const { fd } of this.#members()) check(this.#where, "bpf_link_detach", libbpf.bpf_link_detach(fd));
   }
 
   /** Lets the attachment outlive this object, until the process ends (`bpf_link__disconnect`). */
   disconnect(): void {
-    this.#use().disconnect?.();
+    this.#use().disconnect();
   }
 
   /** Pins the link to a new path on bpffs (`bpf_obj_pin`): the program stays attached until it is unpinned. */
   pin(path: string): void {
+    const { length } = this.#members();
+    if (length > 1)
+      throw stateError(
+        this.#where,
+        `is ${length} links of the kernel, one for each CPU — attach({ cpu }) makes one`,
+      );
     check(this.#where, "bpf_obj_pin", libbpf.bpf_obj_pin(this.fd, path));
     this.#pins.push(path);
   }
@@ -113,7 +139,8 @@ export class Link {
 
   /** Puts another program of the same kind in place of this one, with no gap (`bpf_link_update`). */
   update(program: { readonly fd: number }): void {
-    check(this.#where, "bpf_link_update", libbpf.bpf_link_update(this.fd, program.fd, 0));
+    for (const { fd } of this.#members())
+      check(this.#where, "bpf_link_update", libbpf.bpf_link_update(fd, program.fd, 0));
   }
 
   /** Asks the kernel what it knows of the link (`bpf_obj_get_info_by_fd`). */

@@ -1,5 +1,6 @@
-import { borrow, giveBack, libbpf, libc, optsAt, orErrno } from "../ffi/native.js";
-import { descriptor, type InterfaceTarget, integer, interfaceIndex, withFile } from "./arguments.js";
+import { fstatSync } from "node:fs";
+import { borrow, F_DUPFD_CLOEXEC, giveBack, libbpf, libc, optsAt, orErrno } from "../ffi/native.js";
+import { choice, descriptor, type InterfaceTarget, integer, interfaceIndex, withFile } from "./arguments.js";
 import type { Link, LinkBackend } from "./link.js";
 import { BaseProgram, type Target } from "./program.js";
 
@@ -44,8 +45,7 @@ export class Xdp extends BaseProgram {
   attach(target: string | (InterfaceTarget & XdpOptions)): Link {
     const ifindex = interfaceIndex(this.where, target);
     const mode = typeof target === "string" ? undefined : target.mode;
-    const flags = mode === undefined ? 0 : xdpModes[mode];
-    if (flags === undefined) throw new TypeError(`${this.where}: mode is "native", "generic" or "offload"`);
+    const flags = mode === undefined ? 0 : choice(xdpModes, mode, "mode");
     return this.linkedTo({ target_fd: ifindex, attach_type: BPF_XDP, flags });
   }
 }
@@ -80,10 +80,9 @@ export class Tc<How extends Target = "section"> extends BaseProgram {
       TcOptions &
       Partial<TcDirection>;
     const ifindex = interfaceIndex(this.where, given);
-    const direction = given.direction ?? (this.section.split("/")[1] as TcDirection["direction"] | undefined);
-    if (direction === undefined || !(direction in tcDirections))
-      throw new TypeError(`${this.where}: direction is "ingress" or "egress"`);
-    const attributes = { target_fd: ifindex, attach_type: tcDirections[direction], ...order(given) };
+    const direction = given.direction ?? (this.section.split("/")[1] as TcDirection["direction"]);
+    const attach_type = choice(tcDirections, direction, "direction");
+    const attributes = { target_fd: ifindex, attach_type, ...order(given) };
     if (given.fallback === false || given.before || given.after) return this.linkedTo(attributes);
     const result = this.tryLink(attributes);
     return typeof result === "number" ? this.#clsact(ifindex, direction, result) : result;
@@ -111,7 +110,7 @@ export class Tc<How extends Target = "section"> extends BaseProgram {
       libbpf.bpf_tc_detach(hook, options);
       giveBack(area);
     };
-    return this.linked({ destroy: atExit(destroy), fallback: "clsact" });
+    return this.linked({ ...atExit(destroy), fallback: "clsact" });
   }
 }
 
@@ -175,13 +174,10 @@ export class Netfilter extends BaseProgram {
   /** Attaches to a netfilter hook of this network namespace. */
   attach(target: NetfilterTarget): Link {
     const { family, hook, priority, defrag } = target ?? {};
-    if (!(family in families)) throw new TypeError(`${this.where}: family is "ipv4" or "ipv6"`);
-    if (!(hook in hooks))
-      throw new TypeError(`${this.where}: hook is one of ${Object.keys(hooks).join(", ")}`);
     return this.linkedTo({
       attach_type: BPF_NETFILTER,
-      netfilter_pf: families[family],
-      netfilter_hooknum: hooks[hook],
+      netfilter_pf: choice(families, family, "family"),
+      netfilter_hooknum: choice(hooks, hook, "hook"),
       netfilter_priority: integer(priority, "priority", -0x7fff_ffff, 0x7fff_fffe),
       netfilter_flags: defrag ? BPF_F_NETFILTER_IP_DEFRAG : 0,
     });
@@ -208,8 +204,13 @@ export class SkSkb extends BaseProgram {
     if (!ENOTSUP_ERRNOS.has(result)) this.checkAttach("bpf(BPF_LINK_CREATE)", result);
     const { fd, attachType } = this;
     this.checkAttach("bpf_prog_attach", libbpf.bpf_prog_attach(fd, map, attachType, 0));
-    const destroy = atExit(() => void libbpf.bpf_prog_detach2(fd, map, attachType));
-    return this.linked({ destroy, fallback: "bpf_prog_attach" });
+    // Duplicates: by the time that it is detached the numbers may stand for something else.
+    const own = [fd, map].map((each) => libc.fcntl(each, F_DUPFD_CLOEXEC, 0)) as [number, number];
+    const destroy = (): void => {
+      libbpf.bpf_prog_detach2(...own, attachType);
+      for (const each of own) libc.close(each);
+    };
+    return this.linked({ ...atExit(destroy), fallback: "bpf_prog_attach" });
   }
 }
 
@@ -239,7 +240,18 @@ export class SocketFilter extends BaseProgram {
     const set = (option: number, value: number): number =>
       orErrno(libc.setsockopt(socket, SOL_SOCKET, option, new Uint32Array([value]), 4));
     this.checkAttach("setsockopt", set(attach, this.fd));
-    return this.linked({ destroy: () => void set(detach, 0), fallback: "setsockopt" });
+    const identity = socketIdentity(socket);
+    let connected = true;
+    return this.linked({
+      destroy: () => {
+        // A socket that was closed took the program along, and its number may be another's now.
+        if (connected && socketIdentity(socket) === identity) set(detach, 0);
+      },
+      disconnect: () => {
+        connected = false;
+      },
+      fallback: "setsockopt",
+    });
   }
 }
 
@@ -251,12 +263,36 @@ export class SkReuseport extends SocketFilter {
   }
 }
 
-/** Runs `destroy` once: when called, or when the process exits, for what the kernel does not detach by itself. */
-function atExit(destroy: () => void): LinkBackend["destroy"] {
-  const once = (): void => {
-    process.removeListener("exit", once);
-    destroy();
+/** Which socket a descriptor is of; undefined when it is closed. */
+function socketIdentity(fd: number): bigint | undefined {
+  try {
+    return fstatSync(fd, { bigint: true }).ino;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is to be detached when the process exits, oldest first. */
+const attachments = new Set<() => void>();
+
+function detachAll(): void {
+  for (const detach of [...attachments].reverse()) detach();
+}
+
+/** Detaches when destroyed, or when the process exits: for what the kernel does not detach by itself. */
+function atExit(detach: () => void): Pick<LinkBackend, "destroy" | "disconnect"> {
+  if (attachments.size === 0) process.once("exit", detachAll);
+  attachments.add(detach);
+  let connected = true;
+  return {
+    destroy: () => {
+      if (!connected) return;
+      attachments.delete(detach);
+      if (attachments.size === 0) process.removeListener("exit", detachAll);
+      detach();
+    },
+    disconnect: () => {
+      connected = false;
+    },
   };
-  process.once("exit", once);
-  return once;
 }

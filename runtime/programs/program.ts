@@ -1,6 +1,6 @@
 import { closedError, errnoName, stateError } from "../errors.js";
 import { check, libbpf, linkCreate, listening, systemError } from "../ffi/native.js";
-import { fdLink, Link, type LinkBackend, libbpfLink } from "./link.js";
+import { destroyAll, fdLink, Link, type LinkBackend, libbpfLink } from "./link.js";
 import { type TestRunInput, type TestRunResult, testRun } from "./test-run.js";
 
 /**
@@ -128,9 +128,8 @@ export class BaseProgram {
   protected together(links: readonly Link[]): Link {
     return this.linked({
       fd: () => links[0]!.fd,
-      destroy: () => {
-        for (const link of [...links].reverse()) link.destroy();
-      },
+      members: links,
+      destroy: () => destroyAll(links),
       disconnect: () => {
         for (const link of links) link.disconnect();
       },

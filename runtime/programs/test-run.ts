@@ -32,6 +32,8 @@ const BPF_PROG_TYPE_SYSCALL = 31;
 const BPF_F_TEST_RUN_ON_CPU = 1;
 /** How much longer a packet may become. */
 const HEADROOM = 512;
+/** Native memory is kept once it is there; kernels take a few pages, of 64 KiB at most. */
+const MOST = 2 ** 24;
 const RETVAL = 56;
 const DURATION = 64;
 const DATA_SIZE_OUT = 28;
@@ -39,10 +41,25 @@ const CTX_SIZE_OUT = 52;
 
 /** Runs a loaded program in the kernel, without attaching it (`bpf_prog_test_run_opts`). */
 export function testRun(where: string, fd: number, type: number, input: TestRunInput): TestRunResult {
-  const { data, ctx } = input;
-  for (const [name, bytes] of [["data", data] as const, ["ctx", ctx] as const])
-    if (bytes !== undefined && !(bytes instanceof Uint8Array))
+  const bytesOf = (name: "data" | "ctx"): Uint8Array | undefined => {
+    const bytes = input[name];
+    if (bytes === undefined) return undefined;
+    if (!(bytes instanceof Uint8Array))
       throw new TypeError(`${where}: testRun(): ${name} is a Uint8Array, not ${typeof bytes}`);
+    // A copy: only of that the length is sure to be true, and to stay.
+    const copy = new Uint8Array(bytes);
+    if (copy.length > MOST)
+      throw new RangeError(
+        `${where}: testRun(): ${name} of ${copy.length} bytes is more than any program takes`,
+      );
+    return copy;
+  };
+  const u32 = (name: "repeat" | "flags" | "cpu"): number =>
+    integer(input[name] ?? 0, name, 0, 0xffff_ffff, `${where}: testRun()`);
+  const data = bytesOf("data");
+  const ctx = bytesOf("ctx");
+  const [repeat, flags, cpu] = [u32("repeat"), u32("flags"), u32("cpu")];
+  const onCpu = input.cpu === undefined ? 0 : BPF_F_TEST_RUN_ON_CPU;
   const areas: Area[] = [];
   const area = (size: number, bytes?: Uint8Array): Area => {
     const made = borrow(Math.max(size, 1));
@@ -58,8 +75,6 @@ export function testRun(where: string, fd: number, type: number, input: TestRunI
     const ctxIn = ctx && area(ctx.length, ctx);
     const ctxOut = ctx && !inPlace ? area(ctx.length) : undefined;
     const options = area(128);
-    const u32 = (value: number | undefined, name: string): number =>
-      integer(value ?? 0, name, 0, 0xffff_ffff);
     const result = libbpf.bpf_prog_test_run_opts(
       fd,
       optsAt(options, 0, "bpf_test_run_opts", {
@@ -67,9 +82,9 @@ export function testRun(where: string, fd: number, type: number, input: TestRunI
         ...(data && { data_out: BigInt(dataOut!.address), data_size_out: data.length + HEADROOM }),
         ...(ctx && { ctx_in: BigInt(ctxIn!.address), ctx_size_in: ctx.length }),
         ...(ctxOut && { ctx_out: BigInt(ctxOut.address), ctx_size_out: ctx!.length }),
-        repeat: u32(input.repeat, "repeat"),
-        flags: u32(input.flags, "flags") | (input.cpu === undefined ? 0 : BPF_F_TEST_RUN_ON_CPU),
-        cpu: u32(input.cpu, "cpu"),
+        repeat,
+        flags: (flags | onCpu) >>> 0,
+        cpu,
       }),
     );
     check(where, "bpf_prog_test_run_opts", result);

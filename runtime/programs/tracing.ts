@@ -1,6 +1,6 @@
-import { availableCpus, libbpf, opts, perfEventOpen } from "../ffi/native.js";
-import { cookie, descriptor, integer, processId, text } from "./arguments.js";
-import type { Link } from "./link.js";
+import { availableCpus, F_DUPFD_CLOEXEC, libbpf, libc, opts, orErrno, perfEventOpen } from "../ffi/native.js";
+import { cookie, descriptor, integer, processId, text, u64 } from "./arguments.js";
+import { destroyAll, type Link } from "./link.js";
 import { type AttachArguments, BaseProgram, type CookieOptions, type Target } from "./program.js";
 
 /** A tracepoint of the kernel, as `/sys/kernel/tracing/events/CATEGORY/NAME` lists them. */
@@ -195,15 +195,29 @@ export class PerfEvent extends BaseProgram {
   /** Attaches to an event of your own, by its descriptor, or opens it (`bpf_program__attach_perf_event_opts`). */
   attach(target: ({ readonly fd: number } | PerfEventTarget) & CookieOptions): Link {
     const bpf_cookie = cookie(target.cookie);
-    const attach = (fd: number): Link =>
-      this.attached("bpf_program__attach_perf_event_opts", (pointer) =>
-        libbpf.bpf_program__attach_perf_event_opts(pointer, fd, opts("bpf_perf_event_opts", { bpf_cookie })),
-      );
-    if ("fd" in target) return attach(descriptor(target.fd, "fd"));
+    // libbpf closes the descriptor with the link, but does not when there comes none of it.
+    const attach = (fd: number): Link => {
+      try {
+        return this.attached("bpf_program__attach_perf_event_opts", (pointer) =>
+          libbpf.bpf_program__attach_perf_event_opts(
+            pointer,
+            fd,
+            opts("bpf_perf_event_opts", { bpf_cookie }),
+          ),
+        );
+      } catch (error) {
+        libc.close(fd);
+        throw error;
+      }
+    };
+    if ("fd" in target) {
+      const own = orErrno(libc.fcntl(descriptor(target.fd, "fd"), F_DUPFD_CLOEXEC, 0));
+      return attach(this.checkAttach("fcntl", own));
+    }
     const attributes = {
       type: integer(target.type, "type", 0, 0xffff_ffff),
-      config: BigInt.asUintN(64, BigInt(target.config)),
-      sample_period: BigInt.asUintN(64, BigInt(target.period)),
+      config: u64(target.config, "config"),
+      sample_period: u64(target.period, "period"),
     };
     const pid = processId(target.pid);
     // The kernel watches all processes on one CPU, or one process on all CPUs.
@@ -215,7 +229,7 @@ export class PerfEvent extends BaseProgram {
         links.push(attach(this.checkAttach("perf_event_open", fd)));
       }
     } catch (error) {
-      for (const link of links) link.destroy();
+      destroyAll(links);
       throw error;
     }
     const [only, ...others] = links;

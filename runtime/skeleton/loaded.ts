@@ -42,10 +42,15 @@ export class LoadedSkeleton {
         this.#spec.programs as Record<string, ProgramSpec<BaseProgram>>,
       )) {
         const pointer = this.#object.programPointer(name);
-        const link = this.links[name];
-        if (!auto || (link && this.#object.links.has(link))) continue;
+        if (!auto || this.#isAttached(name)) continue;
         if (!libbpf.bpf_program__autoload(pointer) || !libbpf.bpf_program__autoattach(pointer)) continue;
         this.links[name] = (this.programs as Record<string, { attach(): Link }>)[name]!.attach();
+        made.push(name);
+      }
+      for (const [name, { auto }] of Object.entries(this.#spec.maps as Record<string, MapSpec<BpfMap>>)) {
+        if (!auto || this.#isAttached(name)) continue;
+        if (!libbpf.bpf_map__autocreate(this.#object.mapPointer(name))) continue;
+        this.links[name] = (this.maps as Record<string, { attach(): Link } | undefined>)[name]!.attach();
         made.push(name);
       }
     } catch (error) {
@@ -62,10 +67,13 @@ export class LoadedSkeleton {
   close(): void {
     if (this.#object.state === "closed") return;
     for (const name of Object.keys(this.links)) delete this.links[name];
-    this.#object.detach();
-    for (const section of this.#sections.splice(0)) section.close();
-    this.#object.close();
-    this.#end?.();
+    try {
+      this.#object.detach();
+    } finally {
+      for (const section of this.#sections.splice(0)) section.close();
+      this.#object.close();
+      this.#end?.();
+    }
   }
 
   [Symbol.dispose](): void {
@@ -83,6 +91,11 @@ export class LoadedSkeleton {
       };
     });
     return this.#closed;
+  }
+
+  #isAttached(name: string): boolean {
+    const link = this.links[name];
+    return link !== undefined && this.#object.links.has(link);
   }
 
   #unlink(name: string): void {

@@ -37,5 +37,5 @@ export function map<M extends BpfMap, P extends readonly unknown[]>(
   MapClass: new (handle: MapHandle, ...parts: P) => M,
   ...parts: P
 ): MapSpec<M> {
-  return { create: (handle) => new MapClass(handle, ...parts) };
+  return { auto: "attach" in MapClass.prototype, create: (handle) => new MapClass(handle, ...parts) };
 }

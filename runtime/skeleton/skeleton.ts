@@ -1,6 +1,7 @@
 import { stateError } from "../errors.js";
 import { checkLayout } from "../object/layout.js";
 import { type OpenOptions, openObject, readObject } from "../object/open.js";
+import type { StructOps } from "../object/struct-ops.js";
 import type { Link } from "../programs/link.js";
 import type { MapConfig, ProgramConfig } from "./config.js";
 import { OpenedSkeleton } from "./opened.js";
@@ -57,9 +58,11 @@ export type Loaded<S extends Shape> = {
 } & {
   readonly maps: S["maps"];
   readonly programs: S["programs"];
-  /** What {@link attach} made, by program. */
-  readonly links: { readonly [P in keyof S["programs"]]?: Link };
-  /** Attaches every program whose section names its target: all, or none and an error. */
+  /** What {@link attach} made, by program or struct_ops map. */
+  readonly links: { readonly [P in keyof S["programs"]]?: Link } & {
+    readonly [M in keyof S["maps"] as S["maps"][M] extends StructOps ? M : never]?: Link;
+  };
+  /** Attaches every program whose section names its target, and every struct_ops map: all, or none and an error. */
   attach(): void;
   /** Detaches all programs, newest first; maps stay usable. */
   detach(): void;

@@ -762,7 +762,7 @@ export interface Hostile {
       same_member: number;
     };
     /** `.data.a_b`, 4 bytes. */
-    data_a_b_: {
+    data_a_b_2: {
       /** `__u32` at 0. */
       same_member_too: number;
     };
@@ -824,7 +824,7 @@ export const Hostile: bpf.Skeleton<Hostile> = bpf.skeleton<Hostile>({
     data_a_b: bpf.section(".data.a.b", 4, {
       same_member: [0, bpf.u32],
     }),
-    data_a_b_: bpf.section(".data.a_b", 4, {
+    data_a_b_2: bpf.section(".data.a_b", 4, {
       same_member_too: [0, bpf.u32],
     }),
     bss_baz: bpf.section(".bss.baz", 4, {

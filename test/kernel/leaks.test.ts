@@ -13,11 +13,15 @@ describeKernel("leaks", () => {
     ["refused", 1000],
     ["unattached", 100],
     ["garbage", 1000],
-  ])(
+    ["maps", 200],
+    ["programs", 40],
+    ["scarce", 3, "prlimit", "--nofile=200:200"],
+    ["frozen", 100],
+  ] as [string, number, ...string[]][])(
     "%s, %i times over, leaves no descriptor, mapping, map or program, and no memory to speak of",
-    async (what, cycles) => {
+    async (what, cycles, ...prefix) => {
       const name = uniqueName();
-      const { code, out, err } = await run("leaks", [what, name, String(cycles)], 80_000);
+      const { code, out, err } = await run("leaks", [what, name, String(cycles)], 80_000, prefix);
       expect({ code, err }).toEqual({ code: 0, err: "" });
       const { before, after, ms } = JSON.parse(out) as { before: Holding; after: Holding; ms: number };
       const grown = (after.rss - before.rss) / 2 ** 20;

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmdirSync } from "node:fs";
 import { expect, test } from "vitest";
-import { cidr, possibleCpus } from "../../runtime/index.js";
+import { BpfMap, cidr, codecs, possibleCpus, RingBuf, UserRingBuf } from "../../runtime/index.js";
 import { KernelMaps } from "../fixtures/kernel-maps.skel.js";
 import { describeKernel, openFds, openPidfd, thrown, trigger } from "./kernel.js";
 
@@ -159,6 +159,42 @@ describeKernel("maps of every kind", () => {
     expect(kernel.bss.drained_sum).toBe((BigInt(sum) * BigInt(sum + 1)) / 2n);
     expect(() => commands.submit({ x: -1, y: 0n })).toThrow(RangeError);
     expect(commands.submit({ x: 1, y: 1n })).toBe(true);
+    const big = new UserRingBuf({ ...commands, fd: commands.fd }, codecs.bytes(4089));
+    expect(() => big.submit(new Uint8Array(4089))).toThrow(/4089 bytes never fits its 4096 — raise/);
+    BpfMap.release(big);
+  });
+
+  test("a value may itself submit while it is read, or close the map", () => {
+    using kernel = attached();
+    const { commands } = kernel.maps;
+    const nested = {
+      x: 10,
+      get y() {
+        commands.submit({ x: 1, y: 0n });
+        return 0n;
+      },
+    };
+    expect(commands.submit(nested)).toBe(true);
+    trigger();
+    expect([kernel.bss.drained, kernel.bss.drained_sum]).toEqual([2n, 11n]);
+    const closing = {
+      x: 1,
+      get y() {
+        BpfMap.release(commands);
+        return 0n;
+      },
+    };
+    expect(thrown(() => commands.submit(closing))).toMatchObject({ code: "ERR_BPF_CLOSED" });
+  });
+
+  test("a map is of the kind of its class", () => {
+    using kernel = attached();
+    const { devices, by_size } = kernel.maps;
+    const handle = { ...devices, fd: devices.fd };
+    expect(thrown(() => new RingBuf(handle, codecs.u32))).toMatchObject({ code: "ERR_BPF_LAYOUT" });
+    expect(thrown(() => new UserRingBuf({ ...by_size, fd: by_size.fd }, codecs.u32)).message).toBe(
+      'map "by_size": is a ringbuf, not a user_ringbuf — regenerate the skeleton from this object',
+    );
   });
 
   test("perf buffers: records of all CPUs, and how many were lost", async () => {
@@ -188,8 +224,7 @@ describeKernel("maps of every kind", () => {
     for (let i = 0; i < 200; i++) {
       trigger(100);
       perf.drain(({ pid }) => {
-        expect(pid).toBe(5);
-        total++;
+        if (pid === 5) total++;
       });
     }
     expect(total).toBe(20_000);

@@ -5,13 +5,23 @@ import { expect, test } from "vitest";
 import { describeKernel, run } from "./kernel.js";
 
 describeKernel("misuse", () => {
-  test.concurrent.each(["opened", "loaded", "closed", "object"])(
-    "every public member of everything %s, called with everything wrong, throws a proper error or nothing",
-    async (state) => {
+  test.concurrent.each([
+    ["misuse", "opened"],
+    ["misuse", "loaded"],
+    ["misuse", "closed"],
+    ["misuse", "object"],
+    ["misuse-kinds", "maps"],
+    ["misuse-kinds", "maps closed"],
+    ["misuse-kinds", "programs"],
+    ["misuse-kinds", "programs closed"],
+    ["misuse-kinds", "forged"],
+  ])(
+    "%s: every public member of everything %s, called with everything wrong, throws a proper error or nothing",
+    async (child, state) => {
       const folder = mkdtempSync(join(tmpdir(), "bpf-tsgen-misuse-"));
       try {
         const log = join(folder, "log");
-        const { code, signal, out, err } = await run("misuse", [log, state], 50_000);
+        const { code, signal, out, err } = await run(child, [log, state], 50_000);
         const lastCall = readFileSync(log, "utf8").trimEnd().split("\n").at(-1);
         expect({ code, signal, lastCall: code === 0 ? "" : lastCall, err: code === 0 ? "" : err }).toEqual({
           code: 0,

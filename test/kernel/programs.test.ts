@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { closeSync, mkdirSync, openSync, rmdirSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { codecs, decode, encode } from "../../runtime/index.js";
 import { KernelPrograms, TaskRecord } from "../fixtures/kernel-programs.skel.js";
-import { describeKernel, thrown, trigger } from "./kernel.js";
+import { KernelStructOps } from "../fixtures/kernel-struct-ops.skel.js";
+import { describeKernel, openFds, thrown, trigger } from "./kernel.js";
 
 const RUNS = {
   TC_FIRST: 0,
@@ -92,6 +93,9 @@ describeKernel("programs of every kind that this machine attaches", () => {
     await sendPacket();
     expect(kernel.bss.runs[RUNS.NETFILTER]).toBeGreaterThan(0n);
     expect(() =>
+      kernel.programs.on_netfilter.attach({ family: "ipv4", hook: "toString" as never, priority: 0 }),
+    ).toThrow(/hook is one of "prerouting", /);
+    expect(() =>
       kernel.programs.on_netfilter.attach({ family: "ipx" as never, hook: "input", priority: 0 }),
     ).toThrow(TypeError);
   });
@@ -167,6 +171,20 @@ describeKernel("programs of every kind that this machine attaches", () => {
     kernel.maps.numbers.set(3, 4);
     expect([...kernel.programs.dump_numbers.lines({ map: kernel.maps.numbers })]).toEqual(["3=4"]);
     expect(thrown(() => [...kernel.programs.dump_numbers.lines({})]).message).toMatch(/dump_numbers/);
+    expect(() => [...kernel.programs.dump_tasks.records(codecs.bytes(0))]).toThrow(RangeError);
+  });
+
+  test("a reading of an iterator ends with the skeleton's links, also when nobody goes on with it", () => {
+    using kernel = load("dump_tasks");
+    kernel.bss.target = -1;
+    const fds = openFds();
+    const left = kernel.programs.dump_tasks.lines();
+    const bytes = kernel.programs.dump_tasks.bytes();
+    expect(left.next().done || bytes.next().done).toBe(false);
+    expect(openFds()).toBe(fds + 4);
+    kernel.detach();
+    expect(openFds()).toBe(fds);
+    expect([...bytes]).toEqual([]);
   });
 
   test("testRun: a syscall program with its context, a packet through a filter", () => {
@@ -182,5 +200,25 @@ describeKernel("programs of every kind that this machine attaches", () => {
       code: "EINVAL",
     });
     expect(() => kernel.programs.add.testRun({ ctx: "x" as never })).toThrow(TypeError);
+    expect(() => kernel.programs.add.testRun({ repeat: 0.5 })).toThrow(/testRun\(\): repeat 0.5 is outside/);
+    expect(() => kernel.programs.tc_second.testRun({ data: new Uint8Array(2 ** 24 + 1) })).toThrow(
+      RangeError,
+    );
+  });
+});
+
+describeKernel("struct_ops", () => {
+  test("attach() registers the struct with the kernel, destroy() takes it out", () => {
+    using kernel = KernelStructOps.load();
+    const listed = (): string => readFileSync("/proc/sys/net/ipv4/tcp_available_congestion_control", "utf8");
+    expect(listed()).not.toContain("bpf_tsgen_none");
+    kernel.attach();
+    expect(listed()).toContain("bpf_tsgen_none");
+    expect(kernel.links.nothing).toBeDefined();
+    kernel.links.nothing?.destroy();
+    expect(listed()).not.toContain("bpf_tsgen_none");
+    // Without a link of the kernel's, a map can be registered once.
+    expect(thrown(() => kernel.maps.nothing.attach())).toMatchObject({ code: "EBUSY" });
+    expect(kernel.maps.nothing.info().type).toBe(26);
   });
 });

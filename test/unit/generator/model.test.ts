@@ -296,7 +296,7 @@ describe("sections", () => {
       ".data.then data_then",
       ".rodata.bar rodata_bar",
       ".data.a.b data_a_b",
-      ".data.a_b data_a_b_",
+      ".data.a_b data_a_b_2",
       ".bss.baz bss_baz",
     ]);
     expect(text).not.toMatch(/\b(unseen|concealed)\b/);

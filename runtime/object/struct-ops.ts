@@ -1,0 +1,22 @@
+import { BpfMap, type MapHandle } from "../maps/map.js";
+import type { Link } from "../programs/link.js";
+
+/**
+ * `BPF_MAP_TYPE_STRUCT_OPS`: programs of the object put into a struct of the kernel's functions, such as
+ * `struct tcp_congestion_ops`.
+ */
+export class StructOps extends BpfMap {
+  readonly #attach: () => Link;
+
+  constructor(handle: MapHandle & { readonly attach?: () => Link }) {
+    super(handle);
+    if (!handle.attach) throw new TypeError(`${this.where}: is no struct_ops map of an object`);
+    this.#attach = handle.attach;
+  }
+
+  /** Registers the struct with the kernel (`bpf_map__attach_struct_ops`); the link unregisters it. */
+  attach(): Link {
+    void this.fd;
+    return this.#attach();
+  }
+}

@@ -1,0 +1,243 @@
+// What outlives what: one case each, named by the first argument; prints what was seen, as JSON.
+import { execFileSync } from "node:child_process";
+import { createSocket, type Socket } from "node:dgram";
+import { closeSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { libc, perfEventOpen } from "../../../runtime/ffi/native.js";
+import { KernelMaps } from "../../fixtures/kernel-maps.skel.js";
+import { KernelPrograms } from "../../fixtures/kernel-programs.skel.js";
+import { trigger } from "../child.js";
+
+const [what, name] = process.argv.slice(2) as [string, string];
+const SOCKET = 5;
+const TP_BTF = 8;
+const clock = { type: 1, config: 0, period: 1_000_000_000 };
+
+function load(...programs: (keyof KernelPrograms["programs"])[]): ReturnType<typeof KernelPrograms.load> {
+  const kernel = KernelPrograms.load(
+    (opened) => {
+      for (const [each, program] of Object.entries(opened.programs))
+        program.autoload = programs.includes(each as keyof KernelPrograms["programs"]);
+    },
+    { name },
+  );
+  kernel.bss.target = process.pid;
+  return kernel;
+}
+
+const openFds = (): number => readdirSync("/proc/self/fd").length;
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+function thrown(action: () => unknown): string {
+  try {
+    action();
+    return "nothing";
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  }
+}
+
+async function bound(): Promise<{ socket: Socket; fd: number; received(): Promise<void> }> {
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+  const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+  const received = async (): Promise<void> => {
+    const message = new Promise((resolve) => socket.once("message", resolve));
+    socket.send("x", socket.address().port, "127.0.0.1");
+    await message;
+  };
+  return { socket, fd, received };
+}
+
+const cases: Record<string, () => unknown> = {
+  /** Nobody refers to the skeleton any more: that is said, and nothing is detached. */
+  async leaked() {
+    const warnings: unknown[] = [];
+    process.on("warning", (warning) => {
+      const { message, code, detail } = warning as Error & { code?: string; detail?: string };
+      if (code === "BPF_LEAK") warnings.push({ message, where: detail?.includes("lifetimes.ts") });
+    });
+    const bss = (() => {
+      const kernel = load("on_enter");
+      kernel.attach();
+      return kernel.bss;
+    })();
+    for (let i = 0; i < 100 && warnings.length === 0; i++) {
+      globalThis.gc!();
+      await pause(10);
+    }
+    const before = bss.runs[TP_BTF]!;
+    trigger();
+    return { warnings, attached: bss.runs[TP_BTF]! > before };
+  },
+
+  /** A link by libbpf, one by the kernel, one that stands for several: let go of, destroyed, and closed over. */
+  async disconnected() {
+    const kernel = load("on_enter", "on_lookup", "on_clock");
+    const { on_enter, on_lookup, on_clock } = kernel.programs;
+    const links = [
+      on_enter.attach(),
+      on_lookup.attach({ netns: "/proc/self/ns/net" }),
+      on_clock.attach(clock),
+    ];
+    for (const link of links) {
+      link.disconnect();
+      link.destroy();
+    }
+    const before = kernel.bss.runs[TP_BTF]!;
+    trigger();
+    const attached = kernel.bss.runs[TP_BTF]! > before;
+    kernel.close();
+    console.log("closed");
+    await new Promise((resolve) => process.stdin.once("end", resolve).resume());
+    return { attached };
+  },
+
+  together() {
+    const kernel = load("on_clock");
+    const cpus = availableParallelism();
+    const before = openFds();
+    const link = kernel.programs.on_clock.attach(clock);
+    const held = openFds() - before;
+    const pinned = thrown(() => link.pin(`/sys/fs/bpf/${name}`));
+    const type = link.info().type;
+    const others = load("on_clock").programs.on_clock.attach({ ...clock, cpu: 0 });
+    link.destroy();
+    const left = openFds() - before;
+    others.destroy();
+    kernel.programs.on_clock.attach(clock);
+    kernel.close();
+    return {
+      each: held / cpus,
+      pinned: cpus > 1 ? pinned : "ERR_BPF_STATE",
+      type,
+      left: left > 0,
+      after: thrown(() => link.fd),
+    };
+  },
+
+  /** A link that cannot be ended is no reason to keep the others. */
+  failing() {
+    const before = openFds();
+    const kernel = load("on_enter", "on_clock");
+    kernel.programs.on_clock.attach(clock);
+    const broken = kernel.programs.on_enter.attach();
+    closeSync(broken.fd);
+    const first = thrown(() => kernel.close());
+    const fds = openFds() - before;
+    return { first, fds, second: thrown(() => kernel.close()) };
+  },
+
+  /** The event is the caller's: it is there before and after. */
+  event() {
+    using kernel = load("on_clock");
+    const fd = perfEventOpen({ type: 1, config: 0n, sample_period: 1_000_000_000n }, 0, -1);
+    const before = openFds();
+    kernel.programs.on_clock.attach({ fd }).destroy();
+    const bad = thrown(() => kernel.programs.on_clock.attach({ fd: 9999 }));
+    const fds = openFds() - before;
+    // Throws when it was closed.
+    closeSync(fd);
+    return { mine: true, bad, fds };
+  },
+
+  /** The number of a closed socket soon is another's. */
+  async socket() {
+    using kernel = load("on_socket");
+    const { on_socket } = kernel.programs;
+    const first = await bound();
+    const old = on_socket.attach({ socket: first.fd });
+    first.socket.close();
+    const second = await bound();
+    const link = on_socket.attach({ socket: second.fd });
+    old.destroy();
+    await second.received();
+    const kept = kernel.bss.runs[SOCKET];
+    link.disconnect();
+    link.destroy();
+    await second.received();
+    const disconnected = kernel.bss.runs[SOCKET];
+    second.socket.close();
+    return { same: first.fd === second.fd, kept: String(kept), disconnected: String(disconnected) };
+  },
+
+  /** In a network namespace of its own, as on a kernel that has no links for these. */
+  async fallbacks() {
+    execFileSync("ip", ["link", "set", "lo", "up"]);
+    const warnings: string[] = [];
+    process.on("warning", ({ message, name: kind }) => {
+      if (kind !== "DeprecationWarning") warnings.push(message);
+    });
+    const kernel = load("tc_second", "on_stream");
+    const real = libc.syscall;
+    // An unknown command of bpf(2): EINVAL, as of old kernels.
+    const refused = (...[number]: Parameters<typeof real>): number => real(number, 9999, 0, 0, 0, 0);
+    Object.defineProperty(libc, "syscall", { value: refused });
+    const { tc_second, on_stream } = kernel.programs;
+    const runs = async (): Promise<boolean> => {
+      const before = kernel.bss.runs[1]!;
+      const socket = createSocket("udp4");
+      await new Promise<void>((resolve) => socket.send("x", 9, "127.0.0.1", () => resolve()));
+      socket.close();
+      await pause(20);
+      return kernel.bss.runs[1]! > before;
+    };
+    const listeners = process.listenerCount("exit");
+    const links = Array.from({ length: 15 }, () =>
+      tc_second.attach({ interface: "lo", direction: "ingress" }),
+    );
+    const fds = openFds();
+    const stream = on_stream.attach({ map: kernel.maps.socks });
+    const said = { tc: links[0]!.info().fallback, stream: stream.info().fallback };
+    stream.destroy();
+    const leaked = openFds() - fds;
+    const added = process.listenerCount("exit") - listeners;
+    const attached = await runs();
+    for (const link of links.slice(1)) link.destroy();
+    const one = await runs();
+    links[0]!.destroy();
+    const none = await runs();
+    const removed = process.listenerCount("exit") - listeners;
+    const last = tc_second.attach({ interface: "lo", direction: "ingress" });
+    last.disconnect();
+    last.destroy();
+    const disconnected = await runs();
+    await pause(10);
+    return { said, leaked, added, removed, attached, one, none, disconnected, warnings };
+  },
+
+  /** Records of a CPU that never stops do not hold up those of another. */
+  fair() {
+    using kernel = KernelMaps.attach(undefined, { name });
+    kernel.bss.target = process.pid;
+    kernel.bss.send_records = true;
+    const { perf } = kernel.maps;
+    const on = (cpu: number, times: number): void => {
+      execFileSync("taskset", ["-cp", String(cpu), String(process.pid)]);
+      perf.drain(() => undefined);
+      process.title = `on-${cpu}`;
+      trigger(times);
+    };
+    const first: number[] = [];
+    for (const flooding of [0, 1]) {
+      on(flooding, 0);
+      on(1 - flooding, 0);
+      trigger(3);
+      execFileSync("taskset", ["-cp", String(flooding), String(process.pid)]);
+      process.title = `on-${flooding}`;
+      trigger(5);
+      let seen = 0;
+      let found = 0;
+      perf.drain(({ comm }) => {
+        seen++;
+        if (comm === `on-${1 - flooding}` && found === 0) found = seen;
+        if (seen < 1000) trigger(1);
+      });
+      first.push(found);
+    }
+    return { first };
+  },
+};
+
+console.log(JSON.stringify(await cases[what]!()));
+process.exit(0);

@@ -1,0 +1,76 @@
+import { availableParallelism } from "node:os";
+import { expect, test } from "vitest";
+import { describeKernel, expectNothingLeft, remaining, run, start, uniqueName } from "./kernel.js";
+
+/** What a case of children/lifetimes.ts saw; nothing of it is left in the kernel. */
+async function seen(what: string, prefix?: string[]): Promise<unknown> {
+  const name = uniqueName();
+  const { code, signal, out, err } = await run("lifetimes", [what, name], 30_000, prefix);
+  expect({ code, signal, err: code === 0 ? "" : err }).toEqual({ code: 0, signal: null, err: "" });
+  await expectNothingLeft(name);
+  return JSON.parse(out);
+}
+
+describeKernel("what outlives what", () => {
+  test.concurrent("a leaked skeleton warns of where it was opened, and nothing is detached", async () => {
+    expect(await seen("leaked")).toEqual({
+      warnings: [{ message: expect.stringMatching(/: was never closed, .* — use `using`$/), where: true }],
+      attached: true,
+    });
+  });
+
+  test.concurrent("a disconnected link outlives its object and the skeleton, not the process", async () => {
+    const name = uniqueName();
+    const child = start("lifetimes", ["disconnected", name]);
+    await child.says("closed");
+    expect(remaining(name).length).toBeGreaterThan(0);
+    child.process.stdin!.end();
+    const { code, out } = await child.ended;
+    expect([code, JSON.parse(out.split("\n")[1]!)]).toEqual([0, { attached: true }]);
+    await expectNothingLeft(name);
+  });
+
+  test.concurrent("a link that stands for one on each CPU ends with all of them, and cannot be pinned", async () => {
+    expect(await seen("together")).toEqual({
+      each: 2,
+      pinned: "ERR_BPF_STATE",
+      type: 7,
+      left: true,
+      after: "ERR_BPF_CLOSED",
+    });
+  });
+
+  test.concurrent("close() closes everything even when a link cannot be ended, and says so once", async () => {
+    expect(await seen("failing")).toEqual({ first: "EBADF", second: "nothing", fds: 0 });
+  });
+
+  test.concurrent("an event's descriptor stays its owner's", async () => {
+    expect(await seen("event")).toEqual({ mine: true, bad: "EBADF", fds: 0 });
+  });
+
+  test.concurrent("a filter is taken from its own socket only", async () => {
+    expect(await seen("socket")).toEqual({ same: true, kept: "1", disconnected: "2" });
+  });
+
+  test.concurrent("what stands in for links: any number of them, with one listener of the process's exit", async () => {
+    expect(await seen("fallbacks", ["unshare", "-n"])).toEqual({
+      said: { tc: "clsact", stream: "bpf_prog_attach" },
+      leaked: 0,
+      added: 1,
+      removed: 0,
+      attached: true,
+      one: true,
+      none: false,
+      disconnected: true,
+      warnings: [],
+    });
+  });
+
+  test.skipIf(availableParallelism() < 2)("perf buffers: each CPU has its turn", async () => {
+    const { first } = (await seen("fair")) as { first: number[] };
+    for (const found of first) {
+      expect(found).toBeGreaterThan(0);
+      expect(found).toBeLessThan(20);
+    }
+  });
+});
