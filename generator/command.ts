@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { GenerateOptions } from "./model/build.js";
 import { baseName } from "./model/names.js";
+import type { GenerateOptions } from "./model/options.js";
 import { version } from "./version.js";
 
 /** What `--help` prints. */

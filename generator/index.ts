@@ -3,11 +3,12 @@
  * @module
  */
 import { renderSkeleton, renderTypesOnly } from "../templates/skeleton.js";
-import { buildModel, buildTypes, type GenerateOptions, type TypesOptions } from "./model/build.js";
+import { buildModel, buildTypes } from "./model/build.js";
+import type { GenerateOptions, TypesOptions } from "./model/options.js";
 import { version } from "./version.js";
 
 export { GenerateError } from "./errors.js";
-export type { GenerateOptions, TypesOptions } from "./model/build.js";
+export type { GenerateOptions, TypesOptions } from "./model/options.js";
 export { version } from "./version.js";
 
 /** A skeleton. */

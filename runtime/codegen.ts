@@ -58,14 +58,11 @@ export {
   Netfilter,
   Netkit,
   SkLookup,
-  SkMsg,
-  SkReuseport,
-  SkSkb,
-  SocketFilter,
   Tc,
   Xdp,
 } from "./programs/network.js";
 export { Program } from "./programs/program.js";
+export { SkMsg, SkReuseport, SkSkb, SocketFilter } from "./programs/sockets.js";
 export {
   Kprobe,
   PerfEvent,

@@ -46,12 +46,6 @@ export {
   type NetnsTarget,
   type OrderOptions,
   SkLookup,
-  SkMsg,
-  SkReuseport,
-  SkSkb,
-  SocketFilter,
-  type SocketTarget,
-  type SockMapTarget,
   Tc,
   type TcDirection,
   type TcOptions,
@@ -59,6 +53,14 @@ export {
   type XdpOptions,
 } from "./programs/network.js";
 export { BaseProgram, type CookieOptions, Program, type Target } from "./programs/program.js";
+export {
+  SkMsg,
+  SkReuseport,
+  SkSkb,
+  SocketFilter,
+  type SocketTarget,
+  type SockMapTarget,
+} from "./programs/sockets.js";
 export type { TestRunInput, TestRunResult } from "./programs/test-run.js";
 export {
   Kprobe,

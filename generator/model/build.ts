@@ -8,51 +8,31 @@ import {
   quote,
   readSections,
   symbols as readSymbols,
+  SHN_UNDEF,
+  STT_NOTYPE,
   STT_OBJECT,
   sectionNamed,
 } from "../../runtime/btf/index.js";
 import { readObject } from "../elf.js";
 import { GenerateError } from "../errors.js";
 import { stripDebug } from "../strip.js";
-import { mapModel, reachMap, readMaps, typeNamed } from "./maps.js";
+import { readMaps, typeNamed } from "./map-definitions.js";
+import { mapModel, reachMap } from "./maps.js";
 import type { EmbeddedObject, MapModel, Model, TypesModel } from "./model.js";
 import { baseName, fileName, objectName, pascal } from "./names.js";
+import {
+  checkName,
+  checkRuntime,
+  DEFAULT_RUNTIME,
+  eventsOf,
+  type GenerateOptions,
+  recordedOptions,
+  type TypesOptions,
+} from "./options.js";
 import { readPrograms } from "./programs.js";
 import { reachSection, sectionModels } from "./sections.js";
 import { structOpsMaps } from "./struct-ops.js";
 import { Types } from "./types.js";
-
-/** What can be told of a file of types. */
-export interface TypesOptions {
-  /** The name of the object's, or the BTF's, file. */
-  readonly file: string;
-  /** C names of the types to declare, with all that they contain; all types with a name when left out. */
-  readonly types?: readonly string[] | undefined;
-  /** Where generated code imports the runtime from. Default `"bpf-tsgen-runtime/codegen"`. */
-  readonly runtime?: string | undefined;
-  /** Whether `char` arrays are text or bytes. Default `"text"`. */
-  readonly charArrays?: "text" | "bytes" | undefined;
-}
-
-/** What the generator can be told. */
-export interface GenerateOptions {
-  /** The object's file name; folders in it do not count. It gives the skeleton its name. */
-  readonly file: string;
-  /** The object's name instead of the one that `file` gives. */
-  readonly name?: string | undefined;
-  /** Whether the object goes into the skeleton, is found beside it, or is given to `open`. Default `"inline"`. */
-  readonly embed?: "inline" | "url" | "none" | undefined;
-  /** Where generated code imports the runtime from. Default `"bpf-tsgen-runtime/codegen"`. */
-  readonly runtime?: string | undefined;
-  /** The types of the records of ring and perf buffers: map name to `TYPE` or `TYPE@FIELD=VALUE`, one or several. */
-  readonly events?: Readonly<Record<string, string | readonly string[]>> | undefined;
-  /** C names of further types to declare. */
-  readonly types?: readonly string[] | undefined;
-  /** Whether `char` arrays are text or bytes. Default `"text"`. */
-  readonly charArrays?: "text" | "bytes" | undefined;
-}
-
-export const DEFAULT_RUNTIME = "bpf-tsgen-runtime/codegen";
 
 /** Reads an object and says all that its skeleton has to say. Malformed input is a {@link GenerateError}. */
 export function buildModel(bytes: Uint8Array, options: GenerateOptions, version: string): Model {
@@ -180,8 +160,27 @@ function readTypes(
     maps: eachOnce([...models.map(({ map }) => map), ...structOpsMaps(btf, types, elf, symbols)]),
     sections: sectionModels(types, sections),
     fingerprint: { of: fingerprint(elf, btf, records), types: records },
-    warnings: [...types.warnings, ...models.flatMap(({ warnings }) => warnings)],
+    warnings: [...types.warnings, ...models.flatMap(({ warnings }) => warnings), ...unlinked(btf, symbols)],
   };
+}
+
+/** What is missing of an object that was not linked: libbpf refuses it. The kernel brings `.kconfig` and `.ksyms`. */
+function unlinked(btf: Btf, symbols: readonly ElfSymbol[]): string[] {
+  const brought = new Set<string>();
+  for (const section of [".kconfig", ".ksyms"])
+    for (const { type: id } of btf.named("datasec", section)?.vars ?? []) {
+      const type = btf.type(id);
+      if ("name" in type) brought.add(type.name);
+    }
+  const missing = symbols.filter(
+    ({ name, section, type }) =>
+      section === SHN_UNDEF && type === STT_NOTYPE && name !== "" && !brought.has(name),
+  );
+  if (missing.length === 0) return [];
+  const names = missing.slice(0, 3).map(({ name }) => quote(name));
+  return [
+    `${names.join(", ")}${missing.length > 3 ? ", …" : ""}: defined in another object — link them with bpftool gen object`,
+  ];
 }
 
 /** libbpf finds maps by their names, and so does a skeleton. */
@@ -201,12 +200,6 @@ function qualified(btf: Btf, id: number): string[] {
   const type = btf.strip(id);
   if (type.kind !== "struct" && type.kind !== "union" && type.kind !== "enum") return [];
   return type.name === "" ? [] : [`${type.kind} ${type.name}`];
-}
-
-function eventsOf({ events = {} }: GenerateOptions): Map<string, readonly string[]> {
-  return new Map(
-    Object.entries(events).map(([map, types]) => [map, typeof types === "string" ? [types] : types]),
-  );
 }
 
 function untypedMaps(elf: ElfFile, symbols: readonly ElfSymbol[]): MapModel[] {
@@ -236,34 +229,4 @@ function embed(elf: ElfFile, options: GenerateOptions): EmbeddedObject {
     case "none":
       return { embed: "none" };
   }
-}
-
-function checkName(name: string): string {
-  if (/^[A-Za-z0-9_]+$/.test(name)) return name;
-  throw new GenerateError(
-    `--name ${quote(name)}: is not a C name — use letters, digits and _`,
-    "ERR_BPF_OPTION",
-  );
-}
-
-function checkRuntime(specifier: string): string {
-  if (specifier !== "" && !/["'\\\p{Cc}\p{Cf}\u2028\u2029]/u.test(specifier)) return specifier;
-  throw new GenerateError(
-    `--runtime ${quote(specifier)}: is not a module's name — use the like of ${DEFAULT_RUNTIME} or ./runtime.js`,
-    "ERR_BPF_OPTION",
-  );
-}
-
-/** The options that change the text, as they are given on the command line. */
-function recordedOptions(options: GenerateOptions): string[] {
-  return [
-    ...(options.name === undefined ? [] : ["--name", options.name]),
-    ...((options.embed ?? "inline") === "inline" ? [] : ["--embed", options.embed!]),
-    ...((options.runtime ?? DEFAULT_RUNTIME) === DEFAULT_RUNTIME ? [] : ["--runtime", options.runtime!]),
-    ...[...eventsOf(options)].flatMap(([map, types]) =>
-      types.flatMap((type) => ["--event", `${map}=${type}`]),
-    ),
-    ...(options.types ?? []).flatMap((type) => ["--type", type]),
-    ...((options.charArrays ?? "text") === "text" ? [] : ["--char-arrays", "bytes"]),
-  ];
 }
