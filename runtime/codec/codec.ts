@@ -286,8 +286,8 @@ export function decode<T>(codec: Codec<T>, from: Uint8Array): T {
 }
 
 /** Encodes one value to bytes in this machine's byte order. */
-export function encode<T>(codec: Codec<T>, value: Input<T>): Uint8Array {
+export function encode<T>(codec: Codec<T>, value: Input<NoInfer<T>>): Uint8Array {
   const to = new Uint8Array(codec.size);
-  codec.encode(new Memory(to), 0, value);
+  codec.encode(new Memory(to), 0, value as Input<T>);
   return to;
 }

@@ -1,5 +1,6 @@
 import { encode } from "../codec/codec.js";
 import { Memory } from "../codec/memory.js";
+import { inside } from "../codec/path.js";
 import type { Codec, Input } from "../codec/types.js";
 import { type Area, borrow, giveBack } from "../ffi/native.js";
 
@@ -68,7 +69,7 @@ export class Entry<K, V> {
     try {
       this.#key.encode(this.#memory, 0, key);
     } catch (error) {
-      throw this.#about("key", error);
+      throw inside(`${this.#where}: key`, error);
     }
   }
 
@@ -76,7 +77,7 @@ export class Entry<K, V> {
     try {
       this.#value.encode(this.#memory, this.#valueOffset, value);
     } catch (error) {
-      throw this.#about("value", error);
+      throw inside(`${this.#where}: value`, error);
     }
   }
 
@@ -100,14 +101,5 @@ export class Entry<K, V> {
   release(): void {
     this.#memory.release(this.#where);
     giveBack(this.#area);
-  }
-
-  /** Says which map, and which of key and value, an encoding error is about. */
-  #about(part: string, error: unknown): unknown {
-    if (error instanceof RangeError || error instanceof TypeError) {
-      const path = /^[\w$.[\]]+: /.test(error.message) && !error.message.startsWith("[") ? "." : ": ";
-      error.message = `${this.#where}: ${part}${path}${error.message}`;
-    }
-    return error;
   }
 }
