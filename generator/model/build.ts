@@ -65,7 +65,10 @@ function refusing<T>(read: () => T): T {
   } catch (error) {
     if (error instanceof FormatError)
       throw new GenerateError(
-        `${error.message} — is it a BPF object, whole, as the compiler wrote it?`,
+        // Some say themselves what to do.
+        / — /.test(error.message)
+          ? error.message
+          : `${error.message} — is it a BPF object, whole, as the compiler wrote it?`,
         "ERR_BPF_OBJECT",
         error,
       );

@@ -162,10 +162,10 @@ function openHeader(bytes: Uint8Array): ByteReader {
   const machine = reader.u16(18);
   if (machine !== EM_BPF)
     throw refuse(
-      `made for ${ARCHITECTURES[machine] ?? `machine ${machine}`}, not for BPF; compile with clang -target bpf`,
+      `made for ${ARCHITECTURES[machine] ?? `machine ${machine}`}, not for BPF — compile with clang -target bpf`,
     );
   const type = reader.u16(16);
-  if (type !== 1) throw refuse(`not a relocatable object (type ${type}); compile with clang -c`);
+  if (type !== 1) throw refuse(`not a relocatable object (type ${type}) — compile with clang -c`);
   return reader;
 }
 
