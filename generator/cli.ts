@@ -1,6 +1,15 @@
 #!/usr/bin/env node
 /** The command: reads objects, writes skeletons. The only file of the generator that touches files and the process. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import module from "node:module";
 import { dirname } from "node:path";
 import { type Command, Failure, help, parseCommand } from "./command.js";
@@ -19,6 +28,30 @@ function read(file: string): Uint8Array {
   } catch (error) {
     const { code = "", message } = error as NodeJS.ErrnoException;
     throw new Failure(3, `${file}: ${reasons[code] ?? `cannot be read: ${message} — check the path`}`);
+  }
+}
+
+/** Refuses to write over an object, the input itself above all. */
+function refuseObject(file: string): void {
+  if (startOf(file) !== "\x7fELF") return;
+  throw new Failure(
+    2,
+    `${file}: is an object itself — write the skeleton to another file, such as prog.skel.ts`,
+  );
+}
+
+/** The first bytes of a file; none when there is none that can be read. */
+function startOf(file: string): string {
+  let fd: number | undefined;
+  try {
+    fd = openSync(file, "r");
+    const start = Buffer.alloc(4);
+    readSync(fd, start, 0, 4, 0);
+    return start.toString("latin1");
+  } catch {
+    return "";
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
@@ -58,11 +91,20 @@ async function run({ make, jobs, options }: Command): Promise<void> {
       throw error;
     }
   });
+  for (const { output } of made) if (output !== undefined) refuseObject(output);
   for (const { object, output, text, warnings } of made) {
-    for (const warning of warnings) process.stderr.write(`bpf-tsgen: ${oneLine(`${object}: ${warning}`)}\n`);
+    for (const warning of shown(warnings))
+      process.stderr.write(`bpf-tsgen: ${oneLine(`${object}: ${warning}`)}\n`);
     if (output === undefined) process.stdout.write(text);
     else write(output, text);
   }
+}
+
+/** Names of a whole kernel clash by the hundred: nobody reads so many warnings. */
+function shown(warnings: readonly string[]): readonly string[] {
+  const most = 20;
+  if (warnings.length <= most) return warnings;
+  return [...warnings.slice(0, most), `${warnings.length - most} more warnings like these`];
 }
 
 /** Messages are one line, whatever names are in them. */

@@ -18,13 +18,13 @@ Options:
   --out-dir DIR             write to DIR, made when it is missing
   --name NAME               the object's name, which the skeleton's follows; the file's when left out
   --embed inline|url|none   put the object into the skeleton (the default), look for it beside the skeleton
-                            when it is opened, or have it given to open()
+                            when it is opened (copy it there when you build), or have it given to open()
   --runtime SPECIFIER       where the skeleton imports the runtime from; default bpf-tsgen-runtime/codegen
   --event MAP=TYPE          the C type of the records of a ring or perf buffer; repeatable: a record's size tells
                             several of a map apart, and for equal sizes MAP=TYPE@FIELD=VALUE does
   --type NAME               declare this C type too; repeatable. For types: only these and what they contain
   --char-arrays text|bytes  char arrays as strings (the default) or as Uint8Array
-  --help                    this text
+  -h, --help                this text
   --version                 ${version}
 
 Exit status: 0 done, 2 bad usage, 3 input that cannot be read or is not accepted.
@@ -93,7 +93,7 @@ function parseCommandLine(args: readonly string[]) {
         event: { type: "string", multiple: true },
         type: { type: "string", multiple: true },
         "char-arrays": { type: "string" },
-        help: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
         version: { type: "boolean" },
       },
     });

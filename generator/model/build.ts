@@ -44,7 +44,7 @@ export function buildTypes(bytes: Uint8Array, options: TypesOptions, version: st
   return refusing(() => {
     const btf = parseBtf(isRawBtf(bytes) ? bytes : btfOf(readObject(bytes)));
     const types = new Types(btf, options.charArrays ?? "text");
-    const wanted = options.types?.map((type) => typeNamed(btf, type)) ?? namedTypes(btf);
+    const wanted = options.types?.map((type) => typeNamed(btf, type, isRawBtf(bytes))) ?? namedTypes(btf);
     // All have names of their own.
     for (const type of wanted) types.reach(type, "");
     types.declare("");
@@ -144,6 +144,8 @@ function readTypes(
   if (!btfSection) {
     const maps = untypedMaps(elf, symbols);
     const warnings = ["the object has no BTF, so maps are bytes and globals are left out — compile with -g"];
+    if (maps.length > 0)
+      warnings.push('libbpf will not open it: maps of SEC(".maps") need BTF — compile with -g');
     return { types: [], maps, sections: [], fingerprint: { of: "", types: [] }, warnings };
   }
   const btf = parseBtf(btfSection.data);

@@ -126,8 +126,11 @@ function eventTags(btf: Btf): Map<number, string[]> {
   return tags;
 }
 
-/** The id of a type by its C name, `struct event` or just `event`. */
-export function typeNamed(btf: Btf, name: string): number {
+/**
+ * The id of a type by its C name, `struct event` or just `event`.
+ * @param isRaw whether there is no C source to put the type into.
+ */
+export function typeNamed(btf: Btf, name: string, isRaw = false): number {
   const [, keyword, bare] = /^(?:(struct|union|enum)\s+)?(.*)$/s.exec(name.trim()) as unknown as [
     string,
     string?,
@@ -143,6 +146,11 @@ export function typeNamed(btf: Btf, name: string): number {
     const found = bare ? btf.named(kind, bare) : undefined;
     if (found) return found.id;
   }
+  if (isRaw)
+    throw new GenerateError(
+      `type ${quote(name)}: there is no such type — see bpftool btf dump`,
+      "ERR_BPF_OPTION",
+    );
   throw new GenerateError(
     `type ${quote(name)}: the object's BTF has no such type — ` +
       `put \`${keyword ?? "struct"} ${bare} *unused __attribute__((unused));\` into the C source to keep it`,

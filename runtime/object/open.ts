@@ -58,7 +58,10 @@ export function readObject(path: string | URL): Uint8Array {
     const { errno, syscall } = cause as NodeJS.ErrnoException;
     if (errno === undefined) throw cause;
     const name = path instanceof URL ? path.href : path;
-    throw systemError(name, syscall ?? "open", -errno, { todo: "is this where the BPF object is?", cause });
+    throw systemError(name, syscall ?? "open", -errno, {
+      todo: "is this where the BPF object is? With --embed url it is copied beside the skeleton by hand",
+      cause,
+    });
   }
 }
 

@@ -1,7 +1,12 @@
 // Prints how processes start and end. The argument is a minimum duration in milliseconds: shorter ones are left out.
 import { Bootstrap } from "./bootstrap.skel.js";
 
-const milliseconds = BigInt(process.argv[2] ?? 0);
+const argument = process.argv[2] ?? "0";
+if (!/^\d{1,12}$/.test(argument)) {
+  console.error("usage: bootstrap [MINIMUM_MILLISECONDS]");
+  process.exit(2);
+}
+const milliseconds = BigInt(argument);
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
 

@@ -86,7 +86,8 @@ describe("one object", () => {
       status: 0,
       stdout: text("nobtf.bpf.o"),
       stderr:
-        "bpf-tsgen: nobtf.bpf.o: the object has no BTF, so maps are bytes and globals are left out — compile with -g\n",
+        "bpf-tsgen: nobtf.bpf.o: the object has no BTF, so maps are bytes and globals are left out — compile with -g\n" +
+        'bpf-tsgen: nobtf.bpf.o: libbpf will not open it: maps of SEC(".maps") need BTF — compile with -g\n',
     });
   });
 
@@ -135,6 +136,16 @@ describe("-o", () => {
     bpfTsgen("--name", "other", "-o", "out.ts", "kinds.bpf.o");
     expect(statSync(file).mtimeMs).toBeGreaterThan(1000);
     expect(written("out.ts")).toBe(text("kinds.bpf.o", { name: "other" }));
+  });
+
+  it("never writes over an object", () => {
+    const before = readFileSync(join(folder, "kinds.bpf.o"));
+    const { status, stdout, stderr } = bpfTsgen("-o", "kinds.bpf.o", "kinds.bpf.o");
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toBe(
+      "bpf-tsgen: kinds.bpf.o: is an object itself — write the skeleton to another file, such as prog.skel.ts\n",
+    );
+    expect(readFileSync(join(folder, "kinds.bpf.o"))).toEqual(before);
   });
 
   it("replaces a file whole: who has it open keeps the old one", () => {
