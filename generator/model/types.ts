@@ -89,7 +89,7 @@ export class Types {
         continue;
       }
       const { type, name } = this.#declarable(at.id);
-      if (!type || this.#declared.has(type.id)) continue;
+      if (!type || this.#declared.has(type.id) || (!("members" in type) && type.size === 0)) continue;
       const c = name || at.place;
       const keyword = type.kind === "enum64" ? "enum" : type.kind;
       const label = type.name === "" && name !== "" ? name : `${keyword} ${c}`;
@@ -141,6 +141,7 @@ export class Types {
         return { kind: "named", name: this.#name(type.id) };
       case "enum":
       case "enum64":
+        if (type.size === 0) return bytesValue(0);
         return { kind: "enum", name: this.#name(type.id), codec: enumCodec(type) };
       default:
         return bytesValue(this.#btf.size(id));

@@ -43,7 +43,9 @@ export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTy
     const high = BigInt(signed ? signedWord() : word());
     return { name: label, value: (high << 32n) | low };
   };
-  const enumSize = (size: number): number => {
+  // One that is only declared has neither values nor, from some compilers, a size.
+  const enumSize = (size: number, values: readonly unknown[]): number => {
+    if (size === 0 && values.length === 0) return size;
     if (size === 1 || size === 2 || size === 4 || size === 8) return size;
     throw new FormatError(reader.where, `an enum of ${size} bytes`);
   };
@@ -96,15 +98,10 @@ export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTy
         if (!flag) legacy.push(members);
         return { kind, id, name: label, size: last, members };
       }
-      case 6:
-        return {
-          kind: "enum",
-          id,
-          name: label,
-          size: enumSize(last),
-          signed: flag,
-          values: list(length, 8, enumValue(flag)),
-        };
+      case 6: {
+        const values = list(length, 8, enumValue(flag));
+        return { kind: "enum", id, name: label, size: enumSize(last, values), signed: flag, values };
+      }
       case 7:
         return { kind: "fwd", id, name: label, union: flag };
       case 8:
@@ -131,7 +128,7 @@ export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTy
         return { kind: "type_tag", id, name: label, to: last };
       case 19: {
         const values = list(length, 12, enum64Value(flag));
-        return { kind: "enum64", id, name: label, size: enumSize(last), signed: flag, values };
+        return { kind: "enum64", id, name: label, size: enumSize(last, values), signed: flag, values };
       }
       default:
         throw new FormatError(reader.where, `unknown kind ${code}`);

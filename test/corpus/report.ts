@@ -13,8 +13,6 @@ export const tally: {
   codecs: number;
   compiled: number;
   asked: number;
-  /** Maps of struct_ops, which skeletons lack. */
-  readonly structOps: string[];
   readonly notCompiled: { readonly name: string; readonly why: string }[];
 } = {
   subjects: 0,
@@ -26,7 +24,6 @@ export const tally: {
   codecs: 0,
   compiled: 0,
   asked: 0,
-  structOps: [],
   notCompiled: [],
 };
 
@@ -68,12 +65,6 @@ Written by \`npm run test:corpus\`; see build.mjs for what is compiled and how.
 ${table(
   ["object", "bpf-tsgen", "bpftool"],
   refused.map(({ name, ours, bpftool }) => [name, verdict(ours), verdict(bpftool)]),
-)}
-## Maps of struct_ops, which have no class yet
-
-${table(
-  ["object: map"],
-  tally.structOps.map((map) => [map]),
 )}
 ## Headers of bpftool that cannot be compared
 
