@@ -1,15 +1,6 @@
 #!/usr/bin/env node
 /** The command: reads objects, writes skeletons. The only file of the generator that touches files and the process. */
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import module from "node:module";
 import { dirname } from "node:path";
 import { type Command, Failure, help, parseCommand } from "./command.js";
@@ -31,37 +22,27 @@ function read(file: string): Uint8Array {
   }
 }
 
+/** What a file holds; undefined when there is none that can be read. */
+function existing(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
 /** Refuses to write over an object, the input itself above all. */
 function refuseObject(file: string): void {
-  if (startOf(file) !== "\x7fELF") return;
+  if (!existing(file)?.startsWith("\x7fELF")) return;
   throw new Failure(
     2,
     `${file}: is an object itself — write the skeleton to another file, such as prog.skel.ts`,
   );
 }
 
-/** The first bytes of a file; none when there is none that can be read. */
-function startOf(file: string): string {
-  let fd: number | undefined;
-  try {
-    fd = openSync(file, "r");
-    const start = Buffer.alloc(4);
-    readSync(fd, start, 0, 4, 0);
-    return start.toString("latin1");
-  } catch {
-    return "";
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
-
 /** Writes a whole file or none: beside its place, then moved there. A file that has the text already is left alone. */
 function write(file: string, text: string): void {
-  try {
-    if (readFileSync(file, "utf8") === text) return;
-  } catch {
-    // No such file yet.
-  }
+  if (existing(file) === text) return;
   const beside = `${file}.${process.pid}.tmp`;
   try {
     mkdirSync(dirname(file), { recursive: true });

@@ -1,4 +1,4 @@
-import { closedError, errnoName, stateError } from "../errors.js";
+import { type BpfError, closedError, errnoName, stateError } from "../errors.js";
 import { check, libbpf, linkCreate, listening, systemError } from "../ffi/native.js";
 import { destroyAll, fdLink, Link, type LinkBackend, libbpfLink } from "./link.js";
 import { type TestRunInput, type TestRunResult, testRun } from "./test-run.js";
@@ -113,9 +113,8 @@ export class BaseProgram {
   /** Makes a link of the kernel itself (`BPF_LINK_CREATE`). */
   protected linkedTo(attributes: Omit<Parameters<typeof linkCreate>[0], "prog_fd">): Link {
     const result = this.tryLink(attributes);
-    if (typeof result !== "number") return result;
-    this.checkAttach("bpf(BPF_LINK_CREATE)", result);
-    throw new Error("unreachable");
+    if (typeof result === "number") throw this.#refused("bpf(BPF_LINK_CREATE)", result);
+    return result;
   }
 
   /** As {@link linkedTo}, but a refusal of the kernel is returned, as `-errno`. */
@@ -143,8 +142,12 @@ export class BaseProgram {
 
   /** The result of a call that attaches, or an error that says what may be wrong. */
   protected checkAttach(syscall: string, result: number): number {
-    if (result >= 0) return result;
-    throw systemError(this.where, syscall, -result, { program: this.name, todo: todos[errnoName(-result)] });
+    if (result < 0) throw this.#refused(syscall, result);
+    return result;
+  }
+
+  #refused(syscall: string, result: number): BpfError {
+    return systemError(this.where, syscall, -result, { program: this.name, todo: todos[errnoName(-result)] });
   }
 
   /** `BPF_*` attach type that the section or the object gives the program. */
