@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { fixture } from "../fixtures/fixtures.js";
-import { hotspots, mutated, randomBelow } from "../unit/generator/mutate.js";
+import { hotspots, mutated, randomBelow } from "../mutate.js";
 import { runtimeErrors, typeErrors } from "./compile.js";
 import { grownTypes, input } from "./grammar.js";
 import { outcome } from "./harness.js";

@@ -1,5 +1,5 @@
+import { mutated } from "../mutate.js";
 import { info, Kind, type RawSection } from "../unit/btf/assemble.js";
-import { mutated } from "../unit/generator/mutate.js";
 import { Assembly, type Name } from "./assembly.js";
 
 /** A number below a limit, the same ones for the same seed. */

@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fixture } from "../fixtures/fixtures.js";
-import { hotspots, mutated, randomBelow } from "../unit/generator/mutate.js";
+import { hotspots, mutated, randomBelow } from "../mutate.js";
 import { runtimeErrors, typeErrors } from "./compile.js";
 import { type Below, grownTypes, input } from "./grammar.js";
 import { outcome } from "./harness.js";

@@ -12,26 +12,20 @@ import {
   symbols,
 } from "../../../runtime/btf/index.js";
 import { fixture } from "../../fixtures/fixtures.js";
+import { hotspots, mutated, randomBelow } from "../../mutate.js";
 
 const ROUNDS = 3000;
 const originals = ["kinds.bpf.o", "kinds.eb.bpf.o"].map(fixture);
-const hotspots = originals.map((bytes) => {
-  const elf = readElf(bytes);
-  const ranges = [".BTF", ".BTF.ext", ".symtab", ".rel.text", ".strtab"].map((name) => {
-    const { offset, size } = sectionNamed(elf, name)!;
-    return { offset, size };
-  });
-  const headers = { offset: bytes.length - elf.sections.length * 64, size: elf.sections.length * 64 };
-  return [{ offset: 0, size: bytes.length }, { offset: 0, size: 64 }, headers, headers, ...ranges];
-});
+const sections = [".BTF", ".BTF.ext", ".symtab", ".rel.text", ".strtab"];
+const ranges = originals.map((bytes) => hotspots(bytes, sections));
 
 it("meets mutated objects with FormatError alone, and soon", () => {
-  const random = generator(20_260_101);
-  const below = (limit: number): number => Math.floor(random() * limit);
+  const below = randomBelow(20_260_101);
   const reasons = new Set<string>();
   let survivors = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const bytes = mutate(round % originals.length, below);
+    const which = round % originals.length;
+    const bytes = mutated(originals[which]!, ranges[which]!, below);
     const start = performance.now();
     try {
       readAll(bytes);
@@ -60,54 +54,4 @@ function readAll(bytes: Uint8Array): void {
   for (const { id } of btf.types) btf.strip(id);
   const ext = sectionNamed(elf, ".BTF.ext");
   if (ext) parseBtfExt(ext.data, btf);
-}
-
-/** Changes an original in one to four places, mostly where its structure lies. */
-function mutate(which: number, below: (limit: number) => number): Uint8Array {
-  let bytes = originals[which]!.slice();
-  for (let changes = 1 + below(4); changes > 0; changes--) {
-    const range = hotspots[which]![below(hotspots[which]!.length)]!;
-    const at = Math.min(range.offset + below(range.size), bytes.length - 8);
-    if (at < 0) continue;
-    switch (below(6)) {
-      case 0:
-        bytes[at] = below(256);
-        break;
-      case 1:
-        bytes[at] = bytes[at]! ^ (1 << below(8));
-        break;
-      case 2:
-        bytes.set(
-          [
-            [0, 0, 0, 0],
-            [255, 255, 255, 255],
-            [0, 0, 0, 128],
-            [255, 255, 255, 127],
-          ][below(4)]!,
-          at & ~3,
-        );
-        break;
-      case 3:
-        bytes.copyWithin(at, below(bytes.length), below(bytes.length));
-        break;
-      case 4:
-        bytes.fill(below(256), at, at + below(32));
-        break;
-      default:
-        if (below(8) === 0) bytes = bytes.slice(0, at);
-        else bytes[at & ~3] = (bytes[at & ~3]! + 1) & 0xff;
-    }
-  }
-  return bytes;
-}
-
-/** Marsaglia's xorshift: the same numbers in every run. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
 }

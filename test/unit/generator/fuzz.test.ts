@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { GenerateError, generate } from "../../../generator/index.js";
 import { fixture } from "../../fixtures/fixtures.js";
-import { hotspots, mutated, randomBelow } from "./mutate.js";
+import { hotspots, mutated, randomBelow } from "../../mutate.js";
 import { syntaxErrors } from "./syntax.js";
 
 const ROUNDS = 2_000;

@@ -1,4 +1,4 @@
-import { readElf, sectionNamed } from "../../../runtime/btf/index.js";
+import { readElf, sectionNamed } from "../runtime/btf/index.js";
 
 /** Marsaglia's xorshift: the same numbers below a limit in every run. */
 export function randomBelow(seed: number): (limit: number) => number {
@@ -16,12 +16,13 @@ interface Range {
   readonly size: number;
 }
 
-/** The parts of an object where its structure lies, some of them more than once. */
-export function hotspots(bytes: Uint8Array): readonly Range[] {
+/** What a generator reads of an object, most of it in `.BTF`. */
+const READ_BY_GENERATOR = [".BTF", ".BTF", ".BTF", ".symtab", ".strtab", ".maps"];
+
+/** The parts of an object where its structure lies: its headers, and sections, some of them more than once. */
+export function hotspots(bytes: Uint8Array, names: readonly string[] = READ_BY_GENERATOR): readonly Range[] {
   const elf = readElf(bytes);
-  const sections = [".BTF", ".BTF", ".BTF", ".symtab", ".strtab", ".maps"].flatMap(
-    (name) => sectionNamed(elf, name) ?? [],
-  );
+  const sections = names.flatMap((name) => sectionNamed(elf, name) ?? []);
   const headers = { offset: bytes.length - elf.sections.length * 64, size: elf.sections.length * 64 };
   return [{ offset: 0, size: 64 }, headers, { offset: 0, size: bytes.length }, ...sections].map(
     ({ offset, size }) => ({ offset, size }),
