@@ -8,10 +8,32 @@ export { Memory } from "./codec/memory.js";
 export type { ArrayView, Codec, Input, Union, Unions, View } from "./codec/types.js";
 export { copy, toJson } from "./codec/view.js";
 export { BpfError, type BpfErrorDetails, type SourceLine } from "./errors.js";
+export { probe } from "./kernel/probe.js";
+export {
+  type Closable,
+  enableStats,
+  type LibbpfVersion,
+  libbpfVersion,
+  possibleCpus,
+  strerror,
+} from "./kernel/system.js";
+export {
+  AttachType,
+  attachTypeName,
+  LibbpfErrno,
+  LinkType,
+  LogLevel,
+  linkTypeName,
+  MapType,
+  mapTypeName,
+  ProgramType,
+  programTypeName,
+  TcAttachPoint,
+} from "./kernel/types.js";
 export { ArrayMap } from "./maps/array.js";
 export { HashMap, RawMap, type SetOptions } from "./maps/hash.js";
 export { Cidr, cidr, LpmTrie } from "./maps/lpm.js";
-export { BpfMap, type MapInfo, possibleCpus } from "./maps/map.js";
+export { BpfMap, type MapInfo } from "./maps/map.js";
 export { ArrayOfMaps, HashOfMaps, type Owned } from "./maps/nested.js";
 export { PerCpuArrayMap, PerCpuHashMap } from "./maps/percpu.js";
 export { PerfEventArray } from "./maps/perf.js";
@@ -27,7 +49,6 @@ export {
   StackTraceMap,
   StorageMap,
 } from "./maps/special.js";
-export { MapType, mapTypeName } from "./maps/types.js";
 export { UserRingBuf } from "./maps/user-ringbuf.js";
 export { BpfObject } from "./object/object.js";
 export type { OpenOptions } from "./object/open.js";

@@ -5,9 +5,9 @@ import { allocate, errno, libbpf, libc, registerPrint, viewNative } from "./koff
 
 export { allocate, errno, F_DUPFD_CLOEXEC, libbpf, libc, viewNative, type Watch, watch } from "./koffi.js";
 
-import { opts, optsAt, optsLayouts } from "./opts.js";
+import { expectLibbpf, opts, optsAt, optsLayouts } from "./opts.js";
 
-export { opts, optsAt };
+export { expectLibbpf, opts, optsAt };
 
 /** `EINVAL`, `ENOENT`, … as libbpf returns them: negative. */
 export const ENOENT = -2;
@@ -94,6 +94,20 @@ export function availableCpus(): number[] {
     const [first = 0, last = first] = range.split("-").map(Number);
     return Array.from({ length: last - first + 1 }, (_, i) => first + i);
   });
+}
+
+/** A number that fits C's `__u32`, or a TypeError or RangeError. */
+export function unsigned(where: string, value: unknown): number {
+  if (typeof value !== "number") throw new TypeError(`${where}: a number is needed, not ${typeof value}`);
+  if (value >>> 0 !== value) throw new RangeError(`${where}: ${value} does not fit __u32`);
+  return value;
+}
+
+/** A number that fits C's `int`, or a TypeError or RangeError. */
+export function signed(where: string, value: unknown): number {
+  if (typeof value !== "number") throw new TypeError(`${where}: a number is needed, not ${typeof value}`);
+  if ((value | 0) !== value) throw new RangeError(`${where}: ${value} does not fit int`);
+  return value;
 }
 
 /** What libc reports by -1 and errno, as libbpf and the kernel do it. */

@@ -1,9 +1,11 @@
-import { allocate } from "./koffi.js";
+import { BpfError } from "../errors.js";
+import { allocate, libbpf } from "./koffi.js";
 
 /**
- * libbpf's option structs, as of 1.7 on a 64-bit machine: `sizeof`, then each field's offset and C type. The first
- * 8 bytes are `sz`, unless the struct is `bare`.
- * Newer fields stay zero unless asked for, so every libbpf from 1.1 on accepts them.
+ * libbpf's option structs, as of 1.8 on a 64-bit machine: `sizeof`, then each field's offset and C type, and the
+ * libbpf that has it where that is newer than 1.1. The first 8 bytes are `sz`, unless the struct is `bare`.
+ * A libbpf refuses bytes that it does not know unless they are zero: newer fields stay so, and every libbpf from 1.1
+ * on accepts them; asking for one that the libbpf in use lacks is an error that says what has it.
  */
 export const optsLayouts = {
   bpf_object_open_opts: {
@@ -14,17 +16,17 @@ export const optsLayouts = {
     kconfig: [40, "str"],
     btf_custom_path: [48, "str"],
     kernel_log_level: [72, "u32"],
-    bpf_token_path: [80, "str"],
+    bpf_token_path: [80, "str", "1.4"],
   },
   bpf_tracepoint_opts: { size: 16, bpf_cookie: [8, "u64"] },
-  bpf_raw_tracepoint_opts: { size: 16, cookie: [8, "u64"] },
+  bpf_raw_tracepoint_opts: { size: 16, cookie: [8, "u64", "1.4"] },
   bpf_uprobe_opts: {
     size: 48,
     ref_ctr_offset: [8, "u64"],
     bpf_cookie: [16, "u64"],
     retprobe: [24, "bool"],
     func_name: [32, "str"],
-    attach_mode: [40, "u32"],
+    attach_mode: [40, "u32", "1.2"],
   },
   bpf_kprobe_opts: { size: 32, bpf_cookie: [8, "u64"], offset: [16, "u64"], retprobe: [24, "bool"] },
   bpf_usdt_opts: { size: 16, usdt_cookie: [8, "u64"] },
@@ -73,7 +75,17 @@ export const optsLayouts = {
     flags: [68, "u32"],
     cpu: [72, "u32"],
   },
-  bpf_map_create_opts: { size: 80, map_flags: [28, "u32"], map_extra: [32, "u64"], numa_node: [40, "u32"] },
+  bpf_map_create_opts: {
+    size: 80,
+    btf_fd: [8, "u32"],
+    btf_key_type_id: [12, "u32"],
+    btf_value_type_id: [16, "u32"],
+    inner_map_fd: [24, "u32"],
+    map_flags: [28, "u32"],
+    map_extra: [32, "u64"],
+    numa_node: [40, "u32"],
+  },
+  bpf_prog_load_opts: { size: 128, expected_attach_type: [12, "u32"] },
   bpf_map_batch_opts: { size: 24, elem_flags: [8, "u64"], flags: [16, "u64"] },
 } as const;
 
@@ -83,6 +95,7 @@ type Values<S extends keyof Layouts> = {
   [F in Exclude<keyof Layouts[S], "size" | "bare">]?: Layouts[S][F] extends readonly [
     number,
     infer T extends keyof FieldTypes,
+    ...string[],
   ]
     ? FieldTypes[T] | undefined
     : never;
@@ -121,7 +134,8 @@ export function optsAt<S extends keyof Layouts>(
   let free = start + layout.size;
   for (const [field, value] of Object.entries(values)) {
     if (value === undefined) continue;
-    const [at, type] = layout[field] as readonly [number, keyof FieldTypes];
+    const [at, type, since] = layout[field] as readonly [number, keyof FieldTypes, string?];
+    if (since !== undefined) expectLibbpf(`${name}.${field}`, since);
     if (type === "str") {
       const text = encoder.encode(`${value}\0`);
       bytes.set(text, free);
@@ -133,4 +147,17 @@ export function optsAt<S extends keyof Layouts>(
     else view.setUint8(at, value ? 1 : 0);
   }
   return address + start;
+}
+
+let version = 0;
+
+/** Throws unless the libbpf in use is at least of version `since`; `what` is what needs it. */
+export function expectLibbpf(what: string, since: string): void {
+  version ||= 1000 * libbpf.libbpf_major_version() + libbpf.libbpf_minor_version();
+  const [major = 0, minor = 0] = since.split(".").map(Number);
+  if (version >= 1000 * major + minor) return;
+  const text = libbpf.libbpf_version_string();
+  throw new BpfError(`${what}: libbpf ${text} does not know it — install libbpf ${since} or newer`, {
+    code: "ERR_BPF_LIBRARY",
+  });
 }

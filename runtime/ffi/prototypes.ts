@@ -1,5 +1,5 @@
 /**
- * The C functions that the runtime calls, one line each, as libbpf 1.7 declares them.
+ * The C functions that the runtime calls, one line each, as libbpf 1.8 declares them.
  *
  * The first name is what the function returns, the others are its parameters:
  * `ptr` an address (0 is NULL) · `buf` memory of JavaScript's, or null · `str` a C string, `str?` or null ·
@@ -11,10 +11,17 @@ export const libbpfPrototypes = {
   libbpf_version_string: ["str"],
   libbpf_set_print: ["ptr", "ptr"],
   libbpf_num_possible_cpus: ["s32"],
+  libbpf_strerror: ["s32", "s32", "ptr", "size"],
+  libbpf_probe_bpf_prog_type: ["s32", "s32", "ptr"],
+  libbpf_probe_bpf_map_type: ["s32", "s32", "ptr"],
+  libbpf_probe_bpf_helper: ["s32", "s32", "s32", "ptr"],
+  bpf_enable_stats: ["s32", "s32"],
+  bpf_prog_load: ["s32", "s32", "str", "str", "ptr", "size", "ptr"],
 
   bpf_object__open_mem: ["ptr", "buf", "size", "ptr"],
   bpf_object__load: ["s32", "ptr"],
   bpf_object__close: ["void", "ptr"],
+  bpf_object__btf_fd: ["s32", "ptr"],
   bpf_object__next_program: ["ptr", "ptr", "ptr"],
   bpf_object__next_map: ["ptr", "ptr", "ptr"],
   bpf_object__find_program_by_name: ["ptr", "ptr", "str"],
@@ -67,6 +74,9 @@ export const libbpfPrototypes = {
   bpf_map__max_entries: ["u32", "ptr"],
   bpf_map__set_max_entries: ["s32", "ptr", "u32"],
   bpf_map__map_flags: ["u32", "ptr"],
+  bpf_map__map_extra: ["u64", "ptr"],
+  bpf_map__btf_key_type_id: ["u32", "ptr"],
+  bpf_map__btf_value_type_id: ["u32", "ptr"],
   bpf_map__numa_node: ["u32", "ptr"],
   bpf_map__set_numa_node: ["s32", "ptr", "u32"],
   bpf_map__autocreate: ["bool", "ptr"],
@@ -83,14 +93,22 @@ export const libbpfPrototypes = {
   bpf_map__set_initial_value: ["s32", "ptr", "buf", "size"],
 
   bpf_map_lookup_elem: ["s32", "s32", "ptr", "ptr"],
+  bpf_map_lookup_elem_flags: ["s32", "s32", "ptr", "ptr", "u64"],
   bpf_map_update_elem: ["s32", "s32", "ptr", "ptr", "u64"],
   bpf_map_delete_elem: ["s32", "s32", "ptr"],
   bpf_map_lookup_and_delete_elem: ["s32", "s32", "ptr", "ptr"],
+  bpf_map_lookup_and_delete_elem_flags: ["s32", "s32", "ptr", "ptr", "u64"],
   bpf_map_get_next_key: ["s32", "s32", "ptr", "ptr"],
   bpf_map_lookup_batch: ["s32", "s32", "buf", "buf", "buf", "buf", "buf", "ptr"],
+  bpf_map_lookup_and_delete_batch: ["s32", "s32", "buf", "buf", "buf", "buf", "buf", "ptr"],
+  bpf_map_update_batch: ["s32", "s32", "buf", "buf", "buf", "ptr"],
+  bpf_map_delete_batch: ["s32", "s32", "buf", "buf", "ptr"],
   bpf_map_freeze: ["s32", "s32"],
   bpf_map_create: ["s32", "s32", "str", "u32", "u32", "u32", "ptr"],
   bpf_map_get_fd_by_id: ["s32", "u32"],
+  bpf_map_get_next_id: ["s32", "u32", "buf"],
+  bpf_btf_get_fd_by_id: ["s32", "u32"],
+  bpf_btf_load: ["s32", "buf", "size", "ptr"],
   bpf_obj_get: ["s32", "str"],
   bpf_obj_pin: ["s32", "s32", "str"],
   bpf_obj_get_info_by_fd: ["s32", "s32", "buf", "buf"],

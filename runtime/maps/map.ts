@@ -1,6 +1,7 @@
 import { BpfError, closedError } from "../errors.js";
 import { check, errno, libbpf, libc, systemError } from "../ffi/native.js";
-import { MapType, mapTypeName } from "./types.js";
+import { possibleCpus } from "../kernel/system.js";
+import { MapType, mapTypeName } from "../kernel/types.js";
 
 const E2BIG = -7;
 
@@ -168,14 +169,6 @@ export function openPinned(path: string): number {
 /** Closes a descriptor. */
 export function closeFd(fd: number): void {
   libc.close(fd);
-}
-
-let cpus = 0;
-
-/** How many CPUs this machine may ever have (`libbpf_num_possible_cpus`): the length of per-CPU values. */
-export function possibleCpus(): number {
-  cpus ||= check("possible CPUs", "libbpf_num_possible_cpus", libbpf.libbpf_num_possible_cpus());
-  return cpus;
 }
 
 const perCpuTypes: ReadonlySet<number> = new Set([

@@ -1,8 +1,9 @@
 import { array } from "../codec/codec.js";
 import type { Codec } from "../codec/types.js";
+import { possibleCpus } from "../kernel/system.js";
 import { ArrayMap } from "./array.js";
 import { HashMap } from "./hash.js";
-import { type MapHandle, possibleCpus } from "./map.js";
+import type { MapHandle } from "./map.js";
 
 /**
  * The values of all possible CPUs in a row, each on a multiple of 8 bytes, as the kernel copies them in and out.

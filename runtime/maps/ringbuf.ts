@@ -1,9 +1,9 @@
 import { Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
+import { MapType } from "../kernel/types.js";
 import { expectType, type MapHandle } from "./map.js";
 import { type Mapping, mapMemory, pageSize } from "./mapping.js";
 import { RecordMap } from "./records.js";
-import { MapType } from "./types.js";
 
 /** Of the 32-bit header word of a record, as `kernel/bpf/ringbuf.c` has it. */
 const BUSY = 0x8000_0000 | 0;

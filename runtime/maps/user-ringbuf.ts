@@ -2,10 +2,10 @@ import { encode } from "../codec/codec.js";
 import { Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
 import { closedError } from "../errors.js";
+import { MapType } from "../kernel/types.js";
 import { RawMap } from "./hash.js";
 import { BpfMap, expectType, type MapHandle } from "./map.js";
 import { type Mapping, mapMemory, pageSize } from "./mapping.js";
-import { MapType } from "./types.js";
 
 const HEADER = 8;
 

@@ -1,7 +1,7 @@
 import { BpfError, closedError, stateError } from "../errors.js";
 import { libbpf, listening, systemError } from "../ffi/native.js";
+import { MapType } from "../kernel/types.js";
 import { BpfMap, type MapHandle } from "../maps/map.js";
-import { MapType } from "../maps/types.js";
 import { destroyAll, Link, libbpfLink } from "../programs/link.js";
 import { ProgramOwner } from "../programs/program.js";
 import { loadError } from "./load-error.js";

@@ -1,4 +1,4 @@
-import { check, libbpf } from "../ffi/native.js";
+import { check, libbpf, unsigned } from "../ffi/native.js";
 import { closeFd, openPinned } from "../maps/map.js";
 import type { BaseProgram } from "../programs/program.js";
 
@@ -140,12 +140,6 @@ export function programConfig(name: string, pointer: number, guard: () => void):
       check(where, "bpf_program__set_attach_target", result);
     },
   };
-}
-
-function unsigned(where: string, value: unknown): number {
-  if (typeof value !== "number") throw new TypeError(`${where}: a number is needed, not ${typeof value}`);
-  if (value >>> 0 !== value) throw new RangeError(`${where}: ${value} does not fit __u32`);
-  return value;
 }
 
 function flag(where: string, value: unknown): boolean {
