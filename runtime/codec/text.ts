@@ -34,13 +34,26 @@ function firstNul(bytes: Uint8Array, at: number, end: number): number {
   return at;
 }
 
+/** Texts decoded lately: a process's name comes again with each of its events, and comparing is faster than making. */
+const recent: string[] = new Array<string>(256).fill("");
+
 function decodeAscii(bytes: Uint8Array, at: number, end: number): string | undefined {
+  const length = end - at;
+  if (length === 0) return "";
+  const slot = (bytes[at]! * 5 + bytes[at + (length >> 1)]! * 3 + bytes[end - 1]! + length * 17) & 0xff;
+  const known = recent[slot]!;
+  if (known.length === length) {
+    let i = 0;
+    while (i < length && known.charCodeAt(i) === bytes[at + i]) i++;
+    if (i === length) return known;
+  }
   let text = "";
-  for (; at < end; at++) {
-    const byte = bytes[at]!;
+  for (let i = at; i < end; i++) {
+    const byte = bytes[i]!;
     if (byte > 0x7f) return undefined;
     text += String.fromCharCode(byte);
   }
+  recent[slot] = text;
   return text;
 }
 

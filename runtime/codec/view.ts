@@ -84,6 +84,15 @@ export function defineFields(target: object, fields: FieldTable): void {
 }
 
 /**
+ * Objects without a prototype are dictionaries to V8, and each use of a member a look into a hash table. One that
+ * serves as a prototype is laid out for speed: its members read in a fifth of the time.
+ */
+export function fastMembers<T extends object>(object: T): T {
+  for (const name in Object.create(object)) void name;
+  return object;
+}
+
+/**
  * Writes one member in place. What takes more than one store is encoded aside first: a value that is refused
  * changes nothing, and a value may be a view of the very bytes that it replaces.
  */

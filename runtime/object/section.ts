@@ -1,5 +1,5 @@
 import { hostLittleEndian, Memory } from "../codec/memory.js";
-import { AT, defineFields, type FieldCodec, type FieldTable, MEMORY } from "../codec/view.js";
+import { AT, defineFields, type FieldCodec, type FieldTable, fastMembers, MEMORY } from "../codec/view.js";
 import { BpfError, stateError } from "../errors.js";
 import { borrow, check, giveBack, libbpf, systemError, viewNative } from "../ffi/native.js";
 import { RawMap } from "../maps/hash.js";
@@ -34,7 +34,7 @@ export function isFrozen(section: string): boolean {
 export function sectionVariables(spec: SectionSpec<unknown>, memory: Memory): object {
   const variables = Object.create(null, { [MEMORY]: { value: memory }, [AT]: { value: 0 } });
   defineFields(variables, spec.fields as FieldTable);
-  return Object.preventExtensions(variables);
+  return fastMembers(Object.preventExtensions(variables));
 }
 
 /** A live or initial data section: its variables, and what ends them. */

@@ -1,6 +1,8 @@
+import { fastMembers } from "../codec/view.js";
+
 /** An object without a prototype whose members are made when first asked for. */
 export function lazily(names: readonly string[], make: (name: string) => unknown): object {
-  return Object.preventExtensions(defineLazily(Object.create(null), names, make));
+  return fastMembers(Object.preventExtensions(defineLazily(Object.create(null), names, make)));
 }
 
 /** Adds members to an object that are made when first asked for. */
