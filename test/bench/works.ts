@@ -1,0 +1,229 @@
+/** What is measured, against what, and what it has to reach. The works themselves are in `ours.ts`, `bench.c` and `peer.mjs`. */
+
+/** Who does a work. `ours.idle` is a process of ours that does nothing. */
+export type Contender = "ours" | "C" | "C in batches" | "npm bpf" | "idle";
+
+/** What a work printed, by name; of several rounds, the medians. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** One line of the results. */
+export interface Row {
+  readonly name: string;
+  readonly unit: string;
+  readonly ours: number;
+  /** Whom ours is held against, and what that took; absent where only ours is looked at. */
+  readonly against?: { readonly who: Contender; readonly value: number } | undefined;
+  readonly wanted: string;
+  readonly reached: boolean;
+}
+
+/** A work, its contenders' arguments, and the rows that their medians make. */
+export interface Work {
+  readonly name: string;
+  readonly contenders: Partial<Record<Contender, readonly string[]>>;
+  readonly rows: readonly ((medians: Partial<Record<Contender, Figures>>) => Row | undefined)[];
+}
+
+type MakeRow = Work["rows"][number];
+
+/** A row that holds one figure of ours against the same figure of another. */
+function compare(
+  name: string,
+  unit: string,
+  figure: (figures: Figures) => number,
+  who: Contender,
+  wanted: string,
+  reaches: (ours: number, other: number) => boolean,
+): MakeRow {
+  return (medians) => {
+    const [mine, other] = [medians.ours, medians[who]];
+    if (!mine || !other) return undefined;
+    const [ours, value] = [figure(mine), figure(other)];
+    return { name, unit, ours, against: { who, value }, wanted, reached: reaches(ours, value) };
+  };
+}
+
+/** A row that says how many times as long ours takes as another. */
+const times = (name: string, limit: number, who: Contender = "C"): MakeRow =>
+  compare(
+    name,
+    "ns",
+    ({ ns = NaN }) => ns,
+    who,
+    `≤ ${limit} × ${who}`,
+    (ours, other) => ours <= limit * other,
+  );
+
+/** A row that says that ours stays below a limit of its own. */
+const atMost = (
+  name: string,
+  unit: string,
+  limit: number,
+  figure = ({ ns = NaN }: Figures): number => ns,
+): MakeRow => {
+  return ({ ours }) => {
+    if (!ours) return undefined;
+    const value = figure(ours);
+    return { name, unit, ours: value, wanted: `≤ ${limit} ${unit}`, reached: value <= limit };
+  };
+};
+
+/** The same work by the same name, in C and ours. */
+const both = (work: string): Work["contenders"] => ({ ours: [work], C: [work] });
+
+const dropped = ({ dropped = NaN, events = NaN }: Figures): number => (100 * dropped) / (dropped + events);
+const millions = ({ events = NaN, seconds = NaN }: Figures): number => events / seconds / 1e6;
+const percent = ({ cpu = NaN }: Figures): number => 100 * cpu;
+
+/** @param seconds how long each delivery from another process lasts. */
+export function works(seconds: number): Work[] {
+  const deliver = (rate: number, burst: number): Work["contenders"] => {
+    const args = [rate, burst, seconds].map(String);
+    return { ours: ["deliver", ...args], C: ["deliver", ...args] };
+  };
+  const idle = ["idle", "bare", `${seconds}`];
+  return [
+    { name: "hash-get", contenders: both("hash-get"), rows: [times("hash map: get a u32", 1.2)] },
+    { name: "hash-set", contenders: both("hash-set"), rows: [times("hash map: set a u32", 1.2)] },
+    { name: "array-get", contenders: both("array-get"), rows: [times("array: get a u32", 1.2)] },
+    { name: "array-set", contenders: both("array-set"), rows: [times("array: set a u32", 1.2)] },
+    {
+      name: "hash-get-object",
+      contenders: { ...both("hash-get-object"), "npm bpf": ["hash-get-object"] },
+      rows: [
+        times("hash map: get an object of four fields; C, its bytes", 1.35),
+        times("hash map: get an object of four fields", 0.55, "npm bpf"),
+      ],
+    },
+    {
+      name: "walk",
+      contenders: { ...both("walk"), "C in batches": ["walk-batch"], "npm bpf": ["walk"] },
+      rows: [
+        times("walk over 100,000 entries, an object each; C, by next_key and lookup", 0.2),
+        times("walk over 100,000 entries, an object each", 1.6, "C in batches"),
+        times("walk over 100,000 entries, an object each", 0.55, "npm bpf"),
+      ],
+    },
+    {
+      name: "percpu-hash-get",
+      contenders: both("percpu-hash-get"),
+      rows: [times("per-CPU hash map: get", 1.3)],
+    },
+    {
+      name: "percpu-array-get",
+      contenders: both("percpu-array-get"),
+      rows: [times("per-CPU array: get", 1.3)],
+    },
+    { name: "test-run", contenders: both("test-run"), rows: [times("testRun() of an XDP program", 1.2)] },
+    {
+      name: "global-u32",
+      contenders: { ours: ["global-u32"] },
+      rows: [atMost("global: read a u32", "ns", 10)],
+    },
+    {
+      name: "global-u64",
+      contenders: { ours: ["global-u64"] },
+      rows: [atMost("global: read a u64", "ns", 15)],
+    },
+    {
+      name: "global-array",
+      contenders: { ours: ["global-array"] },
+      rows: [atMost("global: read an element of an array of u32", "ns", 10)],
+    },
+    {
+      name: "mapped-u32",
+      contenders: { ours: ["mapped-u32"] },
+      rows: [atMost("mapped array: get a u32", "ns", 10)],
+    },
+    {
+      name: "mapped-u64",
+      contenders: { ours: ["mapped-u64"] },
+      rows: [atMost("mapped array: get a u64", "ns", 15)],
+    },
+    {
+      name: "consume-view",
+      contenders: { ours: ["consume-view"] },
+      rows: [atMost("ring buffer, an event: one field of a view", "ns", 20)],
+    },
+    {
+      name: "consume-pairs",
+      contenders: { ours: ["consume-pairs"] },
+      rows: [atMost("ring buffer, an event: an object of two numbers", "ns", 35)],
+    },
+    {
+      name: "consume-events",
+      contenders: both("consume-events"),
+      rows: [atMost("ring buffer, an event: an object with a bigint and a char[16]", "ns", 60)],
+    },
+    {
+      name: "flood",
+      contenders: { ...deliver(0, 32), idle },
+      rows: [
+        compare("flood: events taken in", "M/s", millions, "C", "more than C", (ours, c) => ours > c),
+        compare("flood: events dropped", "%", dropped, "C", "fewer than C", (ours, c) => ours < c),
+        compare(
+          "flood: delay of the event loop, p99",
+          "ms",
+          ({ loop99 = NaN }) => loop99,
+          "idle",
+          "≤ 2 × idle",
+          (ours, other) => ours <= 2 * other,
+        ),
+      ],
+    },
+    {
+      name: "1 kHz",
+      contenders: deliver(1_000, 1),
+      rows: [
+        compare(
+          "1,000 events/s: from submit to handler, p50",
+          "µs",
+          ({ p50 = NaN }) => p50,
+          "C",
+          "≤ 2.5 × C",
+          (ours, c) => ours <= 2.5 * c,
+        ),
+        atMost("1,000 events/s: CPU", "%", 4, percent),
+      ],
+    },
+    {
+      name: "100 kHz",
+      contenders: deliver(100_000, 1),
+      rows: [compare("100,000 events/s: CPU", "%", percent, "C", "≤ C", (ours, c) => ours <= c)],
+    },
+    {
+      name: "idle",
+      contenders: { ours: ["idle", "ring", `${seconds}`], idle },
+      rows: [
+        compare(
+          "waiting for a silent ring buffer: wake-ups",
+          "/s",
+          ({ wakes = NaN }) => wakes / seconds,
+          "idle",
+          "no more",
+          (ours, other) => ours <= other + 1,
+        ),
+        atMost("waiting for a silent ring buffer: CPU", "%", 0.1, percent),
+      ],
+    },
+    {
+      name: "generate",
+      contenders: { ours: ["generate"], idle: ["import"] },
+      rows: [
+        compare(
+          "bpf-tsgen, whole process, a sample's object; other: import of ts-morph alone",
+          "ms",
+          ({ ms = NaN }) => ms,
+          "idle",
+          "≤ 1.25 × import",
+          (ours, other) => ours <= 1.25 * other,
+        ),
+      ],
+    },
+    {
+      name: "generate-more",
+      contenders: { ours: ["generate-more"] },
+      rows: [atMost("bpf-tsgen, each further object in one process", "ms", 15, ({ ms = NaN }) => ms)],
+    },
+  ];
+}
