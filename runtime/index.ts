@@ -3,7 +3,27 @@
  * @module
  */
 export * as codecs from "./codec/codec.js";
-export { decode, encode } from "./codec/codec.js";
+export {
+  array,
+  bool,
+  bytes,
+  decode,
+  encode,
+  f32,
+  f64,
+  ptr,
+  s8,
+  s16,
+  s32,
+  s64,
+  s128,
+  text,
+  u8,
+  u16,
+  u32,
+  u64,
+  u128,
+} from "./codec/codec.js";
 export { Memory } from "./codec/memory.js";
 export type { ArrayView, Codec, Input, Union, Unions, View } from "./codec/types.js";
 export { copy, toJson } from "./codec/view.js";
@@ -39,6 +59,7 @@ export { PerCpuArrayMap, PerCpuHashMap } from "./maps/percpu.js";
 export { PerfEventArray } from "./maps/perf.js";
 export { BloomFilter, Queue, Stack } from "./maps/queue.js";
 export type { RecordOptions } from "./maps/records.js";
+export { type RecordCallback, RingBuffer } from "./maps/ring-buffer.js";
 export { RingBuf } from "./maps/ringbuf.js";
 export {
   FdArray,
@@ -53,9 +74,21 @@ export { UserRingBuf } from "./maps/user-ringbuf.js";
 export { BpfObject } from "./object/object.js";
 export type { OpenOptions } from "./object/open.js";
 export { StructOps } from "./object/struct-ops.js";
+export { type WithObjectOptions, withObject } from "./object/with-object.js";
 export type { InterfaceTarget } from "./programs/arguments.js";
 export { Iter, type IterTarget } from "./programs/iter.js";
 export { Link, type LinkInfo } from "./programs/link.js";
+export {
+  type TcAttachOptions,
+  TcFilter,
+  type TcFilterId,
+  type TcFilterState,
+  type TcHook,
+  tc,
+  XdpFlags,
+  type XdpState,
+  xdp,
+} from "./programs/netlink.js";
 export {
   Cgroup,
   type CgroupTarget,

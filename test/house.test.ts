@@ -52,7 +52,7 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
         "runtime/codec/",
         "runtime/btf/",
       ],
-      ...["runtime/ffi/native.ts", "runtime/errors.ts", "node:fs", "node:path"],
+      ...["runtime/ffi/native.ts", "runtime/errors.ts", "node:fs", "node:path", "node:util"],
     ],
   ],
   [

@@ -59,8 +59,16 @@ export const optsLayouts = {
     sample_period: [16, "u64"],
     flags: [40, "u64"],
   },
-  bpf_tc_hook: { size: 24, ifindex: [8, "u32"], attach_point: [12, "u32"] },
-  bpf_tc_opts: { size: 32, prog_fd: [8, "u32"], handle: [20, "u32"], priority: [24, "u32"] },
+  bpf_xdp_attach_opts: { size: 16, old_prog_fd: [8, "s32"] },
+  bpf_xdp_query_opts: { size: 32 },
+  bpf_tc_hook: { size: 24, ifindex: [8, "u32"], attach_point: [12, "u32"], parent: [16, "u32"] },
+  bpf_tc_opts: {
+    size: 32,
+    prog_fd: [8, "u32"],
+    flags: [12, "u32"],
+    handle: [20, "u32"],
+    priority: [24, "u32"],
+  },
   bpf_test_run_opts: {
     size: 80,
     data_in: [8, "u64"],

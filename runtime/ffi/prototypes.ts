@@ -26,6 +26,10 @@ export const libbpfPrototypes = {
   bpf_object__next_map: ["ptr", "ptr", "ptr"],
   bpf_object__find_program_by_name: ["ptr", "ptr", "str"],
   bpf_object__find_map_by_name: ["ptr", "ptr", "str"],
+  bpf_object__pin_maps: ["s32", "ptr", "str"],
+  bpf_object__unpin_maps: ["s32", "ptr", "str"],
+  bpf_object__pin_programs: ["s32", "ptr", "str"],
+  bpf_object__unpin_programs: ["s32", "ptr", "str"],
 
   bpf_program__name: ["str?", "ptr"],
   bpf_program__section_name: ["str?", "ptr"],
@@ -62,6 +66,10 @@ export const libbpfPrototypes = {
   bpf_tc_hook_destroy: ["s32", "ptr"],
   bpf_tc_attach: ["s32", "ptr", "ptr"],
   bpf_tc_detach: ["s32", "ptr", "ptr"],
+  bpf_tc_query: ["s32", "ptr", "ptr"],
+  bpf_xdp_attach: ["s32", "s32", "s32", "u32", "ptr"],
+  bpf_xdp_detach: ["s32", "s32", "u32", "ptr"],
+  bpf_xdp_query: ["s32", "s32", "s32", "ptr"],
   bpf_prog_test_run_opts: ["s32", "s32", "ptr"],
 
   bpf_map__name: ["str?", "ptr"],
@@ -139,6 +147,9 @@ export const libcPrototypes = {
   if_nametoindex: ["u32", "str"],
   setsockopt: ["s32", "s32", "s32", "s32", "buf", "u32"],
   syscall: ["s64", "s64", "s64", "s64", "s64", "s64", "s64"],
+  epoll_create1: ["s32", "s32"],
+  epoll_ctl: ["s32", "s32", "s32", "s32", "buf"],
+  epoll_wait: ["s32", "s32", "buf", "s32", "s32"],
 } as const;
 
 /** A table as above. */

@@ -1,5 +1,5 @@
 import type { KeyForm } from "../codec/codec.js";
-import { bytes } from "../codec/codec.js";
+import { bytes, decode, encode } from "../codec/codec.js";
 import { Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
 import { EINVAL, ENOENT, ENOSPC, ENOTSUPP, libbpf, opts } from "../ffi/native.js";
@@ -47,7 +47,7 @@ export abstract class EntryMap<K, V> extends BpfMap {
   }
 
   /** Removes a key and says whether it was there. */
-  protected remove(key: Input<K>): boolean {
+  protected erase(key: Input<K>): boolean {
     this.entry.setKey(key);
     return this.exists("bpf_map_delete_elem", libbpf.bpf_map_delete_elem(this.descriptor, this.entry.keyAt));
   }
@@ -107,7 +107,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
 
   /** Removes a key (`bpf_map_delete_elem`) and says whether it was there. */
   delete(key: Input<K>): boolean {
-    return this.remove(key);
+    return this.erase(key);
   }
 
   /** Removes a key and returns its value, in one step (`bpf_map_lookup_and_delete_elem`, kernel 5.14). */
@@ -294,5 +294,60 @@ const nothing = Memory.alloc(0);
 export class RawMap extends HashMap<Uint8Array, Uint8Array> {
   constructor(handle: MapHandle) {
     super(handle, bytes(handle.keySize), bytes(valueBytes(handle)));
+  }
+
+  /**
+   * The value of a key, or undefined, by codecs (`bpf_map_lookup_elem`): for objects without a skeleton.
+   *
+   * ```ts
+   * const started = object.map("exec_start").lookup(u32, u64, pid);
+   * ```
+   *
+   * @param keyCodec of exactly the bytes of a key.
+   * @param valueCodec of exactly the bytes of a value: in a per-CPU map of one value, rounded up to 8 bytes, for each
+   * possible CPU, as `array(u64, possibleCpus())`.
+   * @throws RangeError when a codec does not fit the map.
+   */
+  lookup<K, V>(keyCodec: Codec<K>, valueCodec: Codec<V>, key: Input<NoInfer<K>>): V | undefined {
+    this.#expectSize("key", keyCodec);
+    this.#expectSize("value", valueCodec);
+    const found = this.get(encode(keyCodec, key));
+    return found && decode(valueCodec, found);
+  }
+
+  /**
+   * Stores a value by codecs (`bpf_map_update_elem`).
+   * @param flags `BPF_ANY` (0, what it is when left out), `BPF_NOEXIST` (1), `BPF_EXIST` (2), `BPF_F_LOCK` (4).
+   * @throws BpfError `E2BIG` when the map is full, `EEXIST` and `ENOENT` as `flags` asks.
+   */
+  update<K, V>(
+    keyCodec: Codec<K>,
+    valueCodec: Codec<V>,
+    key: Input<NoInfer<K>>,
+    value: Input<NoInfer<V>>,
+    flags: number | bigint = 0,
+  ): void {
+    this.#expectSize("key", keyCodec);
+    this.#expectSize("value", valueCodec);
+    const bits = typeof flags === "number" && Number.isInteger(flags) ? BigInt(flags) : flags;
+    if (typeof bits !== "bigint" || BigInt.asUintN(64, bits) !== bits)
+      throw new RangeError(`${this.where}: flags are an integer of 64 bits, not ${String(flags)}`);
+    this.store(encode(keyCodec, key), encode(valueCodec, value), bits);
+  }
+
+  /** Removes a key by its codec (`bpf_map_delete_elem`) and says whether it was there. */
+  remove<K>(keyCodec: Codec<K>, key: Input<NoInfer<K>>): boolean {
+    this.#expectSize("key", keyCodec);
+    return this.delete(encode(keyCodec, key));
+  }
+
+  #expectSize(what: "key" | "value", codec: { readonly size: number }): void {
+    const size = what === "key" ? this.keySize : valueBytes(this);
+    if (typeof codec?.size !== "number")
+      throw new TypeError(`${this.where}: ${what}: a codec such as u32 is needed, not ${typeof codec}`);
+    if (codec.size !== size)
+      throw new RangeError(
+        `${this.where}: its ${what}s have ${size} bytes, not the codec's ${codec.size} — use a codec that fits`,
+      );
   }
 }

@@ -54,6 +54,9 @@ export abstract class BpfMap {
   /** -1 once closed: the kernel then refuses every operation, and no check is needed before one. */
   protected descriptor: number;
   #pinned: string[] = [];
+  /** The same map as other classes, by the same descriptor: they end with this one. */
+  readonly #others = new Set<BpfMap>();
+  #origin: BpfMap | undefined;
   #raw: BpfMap | undefined;
 
   constructor(handle: MapHandle) {
@@ -105,16 +108,25 @@ export abstract class BpfMap {
     this.check("bpf_map_freeze", libbpf.bpf_map_freeze(this.descriptor));
   }
 
-  /** The same map, by the same descriptor, as another class. */
+  /** The same map, by the same descriptor, as another class; one object, however often it is asked for. */
   protected as<M extends BpfMap>(MapClass: new (handle: MapHandle) => M): M {
-    this.#raw ??= new MapClass({ ...this, fd: this.fd });
+    this.#raw ??= BpfMap.another(this, MapClass);
     return this.#raw as M;
+  }
+
+  /** A new object of another class for the same map, by the same descriptor, which ends with this one at the latest. */
+  static another<M extends BpfMap>(map: BpfMap, MapClass: new (handle: MapHandle) => M): M {
+    const made = new MapClass({ ...map, fd: map.fd });
+    map.#others.add(made);
+    made.#origin = map;
+    return made;
   }
 
   /** Lets go of all that the map holds. The descriptor itself is closed by its owner. */
   protected release(): void {
     this.descriptor = -1;
-    if (this.#raw) BpfMap.release(this.#raw);
+    if (this.#origin) this.#origin.#others.delete(this);
+    for (const other of this.#others) BpfMap.release(other);
   }
 
   /** Closes a map object without closing its descriptor: for whoever owns that. Safe to call again. */

@@ -35,7 +35,7 @@ abstract class MapOfMaps<K, M extends BpfMap> extends EntryMap<K, number> {
 
   /** Takes a map out (`bpf_map_delete_elem`) and says whether it was there. */
   delete(key: Input<K>): boolean {
-    return this.remove(key);
+    return this.erase(key);
   }
 
   /** Makes a map that fits in (`bpf_map_create`), as a handle that is to be closed. */

@@ -32,6 +32,8 @@ export abstract class RecordMap<T> extends BpfMap {
   #readiness: Readiness | undefined;
   #consumer: object | undefined;
   #draining = false;
+  /** Loops over records that are under way, one inside the other. */
+  #depth = 0;
 
   /** Of the current record, after {@link advance}. */
   protected recordAt = 0;
@@ -48,6 +50,8 @@ export abstract class RecordMap<T> extends BpfMap {
   protected abstract readonly readyFd: number;
   /** The most records that it can hold at once: a producer that never stops cannot hold {@link drain} for ever. */
   protected abstract readonly capacity: number;
+  /** Goes on where this process has stopped reading the map, by whichever object that was. */
+  protected catchUp(): void {}
   /** Goes to the next record, if there is one. */
   protected abstract advance(): boolean;
   /** Gives the records up to and with the current one back to the kernel. */
@@ -142,6 +146,7 @@ export abstract class RecordMap<T> extends BpfMap {
 
   #forEach(most: number, handle: () => void): number {
     let count = 0;
+    if (this.#depth++ === 0) this.catchUp();
     try {
       while (count < most && this.advance()) {
         count++;
@@ -150,6 +155,7 @@ export abstract class RecordMap<T> extends BpfMap {
         if (count % BATCH === 0) this.commit();
       }
     } finally {
+      this.#depth--;
       if (this.descriptor >= 0) this.commit();
     }
     return count;
@@ -214,6 +220,7 @@ export abstract class RecordMap<T> extends BpfMap {
         if (this.descriptor < 0) throw closedError(this.where);
         signal?.addEventListener("abort", end);
         this.#consumer = me;
+        if (this.#depth === 0) this.catchUp();
       }
       if (!ended && this.#consumer !== me)
         throw stateError(this.where, "has a consumer already — end that loop first, by break or abort");

@@ -27,8 +27,8 @@ export class RingBuf<T> extends RecordMap<T> {
   readonly #headers: Int32Array;
   readonly #mask: number;
   /** Positions only grow, in bytes; exact as numbers for the first eight petabytes. */
-  #position: number;
-  #end: number;
+  #position = 0;
+  #end = 0;
 
   constructor(handle: MapHandle, codec: Codec<T>) {
     super(handle, codec);
@@ -50,8 +50,7 @@ export class RingBuf<T> extends RecordMap<T> {
     this.#mask = size - 1;
     this.memory = new Memory(this.#data.bytes.subarray(page));
     this.memory.seal(`a record of ${this.where}`, "is read-only — copy() it to change it");
-    this.#position = Number(Atomics.load(this.#consumer, 0));
-    this.#end = this.#position;
+    this.catchUp();
   }
 
   protected get readyFd(): number {
@@ -60,6 +59,11 @@ export class RingBuf<T> extends RecordMap<T> {
 
   protected get capacity(): number {
     return this.maxEntries / HEADER;
+  }
+
+  protected override catchUp(): void {
+    this.#position = Number(Atomics.load(this.#consumer, 0));
+    this.#end = this.#position;
   }
 
   protected advance(): boolean {

@@ -29,7 +29,7 @@ export class FdArray<F extends HasFd | number = number> extends EntryMap<number,
 
   /** Empties a slot (`bpf_map_delete_elem`) and says whether there was something in it. */
   delete(index: number): boolean {
-    return this.remove(index);
+    return this.erase(index);
   }
 }
 
@@ -52,7 +52,7 @@ export class StackTraceMap extends EntryMap<number, BigUint64Array> {
 
   /** Forgets a stack (`bpf_map_delete_elem`) and says whether it was there. */
   delete(id: number): boolean {
-    return this.remove(id);
+    return this.erase(id);
   }
 }
 
@@ -78,7 +78,7 @@ export class StorageMap<V> extends EntryMap<number, V> {
 
   /** Removes that value and says whether there was one. */
   delete(fd: number): boolean {
-    return this.remove(fd);
+    return this.erase(fd);
   }
 }
 
@@ -95,7 +95,7 @@ export class SockMap<K> extends EntryMap<K, number> {
 
   /** Takes a socket out (`bpf_map_delete_elem`) and says whether it was there. */
   delete(key: Input<K>): boolean {
-    return this.remove(key);
+    return this.erase(key);
   }
 }
 

@@ -24,7 +24,7 @@ export function loadError(where: string, syscall: string, errno: number, said: r
 }
 
 /** One message of libbpf without its prefix, as the end of a sentence. */
-function withoutPrefix(message: string): string {
+export function withoutPrefix(message: string): string {
   return message.replace(/^libbpf: /, "").trim();
 }
 

@@ -1,10 +1,12 @@
+import { existsSync, statfsSync } from "node:fs";
+import { dirname, isAbsolute } from "node:path";
 import { BpfError, closedError, stateError } from "../errors.js";
 import { libbpf, listening, systemError } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
 import { BpfMap, type MapHandle } from "../maps/map.js";
 import { destroyAll, Link, libbpfLink } from "../programs/link.js";
 import { ProgramOwner } from "../programs/program.js";
-import { loadError } from "./load-error.js";
+import { loadError, withoutPrefix } from "./load-error.js";
 
 const EBUSY = 16;
 
@@ -162,6 +164,21 @@ export class NativeObject extends ProgramOwner {
     }
   }
 
+  /**
+   * Pins every map, or every program, in a folder of bpffs, each under its name, or removes those pins
+   * (`bpf_object__pin_maps`, …).
+   */
+  pins(call: PinCall, folder: string): void {
+    const pointer = this.#use("loaded");
+    checkPinFolder(this.name, folder);
+    const { result, said } = listening(() => libbpf[call](pointer, folder));
+    if (result < 0)
+      throw systemError(`${this.name}: ${folder}`, call, -result, {
+        what: said.map(withoutPrefix).find((line) => line !== ""),
+        log: said.join(""),
+      });
+  }
+
   #noSuch(what: "program" | "map", name: string): BpfError {
     const pointers = what === "program" ? this.programPointers() : this.mapPointers();
     const nameOf = what === "program" ? libbpf.bpf_program__name : libbpf.bpf_map__name;
@@ -172,6 +189,33 @@ export class NativeObject extends ProgramOwner {
     });
   }
 }
+
+const BPF_FS_MAGIC = 0xcafe4a11;
+
+/** Throws unless a folder is, or could be made, on bpffs: libbpf makes it first and looks then. */
+function checkPinFolder(where: string, folder: string): void {
+  if (typeof folder !== "string" || !isAbsolute(folder) || folder.includes("\0"))
+    throw new TypeError(
+      `${where}: the folder for pins is an absolute path on bpffs, such as /sys/fs/bpf/mine`,
+    );
+  try {
+    if (statfsSync(existsSync(folder) ? folder : dirname(folder)).type === BPF_FS_MAGIC) return;
+  } catch (cause) {
+    const { code = "EINVAL", message } = cause as NodeJS.ErrnoException;
+    throw new BpfError(`${where}: ${message} — make the folder above it first`, { code, cause });
+  }
+  throw new BpfError(`${where}: ${folder} is not on bpffs — use a folder of /sys/fs/bpf`, {
+    code: "EPERM",
+    errno: 1,
+  });
+}
+
+/** What pins, and unpins, all of an object. */
+export type PinCall =
+  | "bpf_object__pin_maps"
+  | "bpf_object__unpin_maps"
+  | "bpf_object__pin_programs"
+  | "bpf_object__unpin_programs";
 
 /** The numbers of a map of libbpf's. */
 function handleOf(pointer: number): MapHandle {

@@ -5,8 +5,14 @@ import type { NativeObject } from "./native-object.js";
 import { type OpenOptions, openObject } from "./open.js";
 
 /**
- * A BPF object without a skeleton: programs and maps by name, map contents as bytes. Whoever opened it closes
- * it; that detaches its programs, newest first.
+ * A BPF object without a skeleton: programs and maps by name, map contents as bytes or by codecs. Whoever opened it
+ * closes it; that detaches its programs, newest first.
+ *
+ * ```ts
+ * using object = BpfObject.open("bootstrap.bpf.o").load();
+ * for (const program of object.programs()) program.attach();
+ * console.log(object.map("exec_start").lookup(u32, u64, 1));
+ * ```
  */
 export class BpfObject {
   readonly #native: NativeObject;
@@ -72,6 +78,32 @@ export class BpfObject {
     const map = this.#native.own(new RawMap(handle));
     this.#maps.set(handle.fd, map);
     return map;
+  }
+
+  /**
+   * Pins every map in a folder of bpffs, under its name (`bpf_object__pin_maps`): they outlive the process. The folder
+   * is made when it is missing. When one cannot be pinned, none is.
+   */
+  pinMaps(folder: string): void {
+    this.#native.pins("bpf_object__pin_maps", folder);
+  }
+
+  /** Removes what {@link pinMaps} made (`bpf_object__unpin_maps`). */
+  unpinMaps(folder: string): void {
+    this.#native.pins("bpf_object__unpin_maps", folder);
+  }
+
+  /**
+   * Pins every program in a folder of bpffs, under its name (`bpf_object__pin_programs`). What is attached stays
+   * attached only as long as its link: pin that, too.
+   */
+  pinPrograms(folder: string): void {
+    this.#native.pins("bpf_object__pin_programs", folder);
+  }
+
+  /** Removes what {@link pinPrograms} made (`bpf_object__unpin_programs`). */
+  unpinPrograms(folder: string): void {
+    this.#native.pins("bpf_object__unpin_programs", folder);
   }
 
   /** Detaches the programs, newest first, and keeps the maps. */

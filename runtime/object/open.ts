@@ -41,7 +41,7 @@ export function openObject(source: string | Uint8Array, options: OpenOptions = {
     pin_root_path: checkText("pinRoot", options.pinRoot),
     bpf_token_path: checkText("tokenPath", options.tokenPath),
     relaxed_maps: options.relaxedMaps,
-    kernel_log_level: options.logLevel,
+    kernel_log_level: checkLogLevel(options.logLevel),
   });
   const call = listening(() => libbpf.bpf_object__open_mem(bytes, bytes.length, address));
   if (call.result === 0) throw loadError(name, "bpf_object__open_mem", call.errno, call.said);
@@ -76,6 +76,13 @@ function checkElf(name: string, bytes: Uint8Array): void {
       `${name}: is for ${bytes[5] === 1 ? "little" : "big"}-endian machines — compile with clang -target bpf`,
       { code: "ERR_BPF_OBJECT" },
     );
+}
+
+function checkLogLevel(value: number | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "number") throw new TypeError(`open(): logLevel is a number, not ${typeof value}`);
+  if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return value;
+  throw new RangeError(`open(): logLevel ${value} is none — 0, or a sum of 1, 2 and 4`);
 }
 
 function checkText(name: string, value: string | undefined): string | undefined {

@@ -91,6 +91,14 @@ export class BaseProgram {
     return testRun(this.where, this.fd, this.type, input);
   }
 
+  /** Has `make` attach a loaded program; it gets how errors call the program, and the links of its object. */
+  static hold<L extends Link>(program: BaseProgram, make: (where: string, links: Set<Link>) => L): L {
+    if (typeof program !== "object" || program === null || !(#owner in program))
+      throw new TypeError(`attach(): a program of an object or a skeleton is needed, not ${typeof program}`);
+    void program.fd;
+    return make(program.where, program.#owner.links);
+  }
+
   /** Runs an attach function of libbpf and makes its link; an error carries what libbpf said. */
   protected attached(syscall: string, attach: (pointer: number) => number): Link {
     void this.fd;
@@ -106,6 +114,7 @@ export class BaseProgram {
           ?.replace(/^libbpf: (prog '[^']*': )?/, "")
           .trim(),
         todo: todos[errnoName(call.errno)],
+        ...(syscall === "bpf_program__attach" && call.errno === EOPNOTSUPP && noTarget),
       });
     return this.linked(libbpfLink(`link of ${this.where}`, call.result));
   }
@@ -155,6 +164,13 @@ export class BaseProgram {
     return libbpf.bpf_program__expected_attach_type(this.#use());
   }
 }
+
+const EOPNOTSUPP = 95;
+/** What libbpf means by EOPNOTSUPP when it is to attach by a program's section alone. */
+const noTarget = {
+  what: "its section does not say what to attach to",
+  todo: "attach it through a skeleton, which takes the target, or by xdp or tc",
+};
 
 /** What to do when attaching fails, where it differs from what the errno means elsewhere. */
 const todos: Readonly<Record<string, string | undefined>> = {

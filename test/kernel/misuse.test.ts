@@ -15,13 +15,17 @@ describeKernel("misuse", () => {
     ["misuse-kinds", "programs"],
     ["misuse-kinds", "programs closed"],
     ["misuse-kinds", "forged"],
+    ["misuse-raw", "loaded"],
+    ["misuse-raw", "closed"],
   ])(
     "%s: every public member of everything %s, called with everything wrong, throws a proper error or nothing",
     async (child, state) => {
       const folder = mkdtempSync(join(tmpdir(), "bpf-tsgen-misuse-"));
       try {
         const log = join(folder, "log");
-        const { code, signal, out, err } = await run(child, [log, state], 50_000);
+        // What goes by the number of an interface must not meet this machine's.
+        const own = child === "misuse-raw" ? ["unshare", "-n"] : [];
+        const { code, signal, out, err } = await run(child, [log, state], 50_000, own);
         const lastCall = readFileSync(log, "utf8").trimEnd().split("\n").at(-1);
         expect({ code, signal, lastCall: code === 0 ? "" : lastCall, err: code === 0 ? "" : err }).toEqual({
           code: 0,
