@@ -61,7 +61,7 @@ export {
   Tc,
   Xdp,
 } from "./programs/network.js";
-export { Program } from "./programs/program.js";
+export { Program, StructOpsProgram } from "./programs/program.js";
 export { SkMsg, SkReuseport, SkSkb, SocketFilter } from "./programs/sockets.js";
 export {
   Kprobe,
@@ -72,7 +72,8 @@ export {
   Uprobe,
   Usdt,
 } from "./programs/tracing.js";
-export { file, inline, map, none, program } from "./skeleton/parts.js";
+export type { StructOpsFunction } from "./skeleton/config.js";
+export { file, inline, map, none, program, structOps } from "./skeleton/parts.js";
 export {
   type Loaded,
   type Opened,

@@ -106,7 +106,13 @@ export {
   Xdp,
   type XdpOptions,
 } from "./programs/network.js";
-export { BaseProgram, type CookieOptions, Program, type Target } from "./programs/program.js";
+export {
+  BaseProgram,
+  type CookieOptions,
+  Program,
+  StructOpsProgram,
+  type Target,
+} from "./programs/program.js";
 export {
   SkMsg,
   SkReuseport,
@@ -132,6 +138,12 @@ export {
   Usdt,
   type UsdtTarget,
 } from "./programs/tracing.js";
-export type { MapConfig, ProgramConfig } from "./skeleton/config.js";
+export type {
+  MapConfig,
+  ProgramConfig,
+  StructOpsConfig,
+  StructOpsFunction,
+  StructOpsProgramConfig,
+} from "./skeleton/config.js";
 export type { Loaded, Opened, Skeleton, SkeletonOptions } from "./skeleton/skeleton.js";
 export type { Shape } from "./skeleton/spec.js";

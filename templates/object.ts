@@ -1,7 +1,14 @@
-import type { MapModel, Member, Model, ProgramModel, SectionModel } from "../generator/model/model.js";
+import type {
+  MapModel,
+  Member,
+  Model,
+  ProgramModel,
+  SectionModel,
+  Shadow,
+} from "../generator/model/model.js";
 import { braces, type CodeBlockWriter, doc, key, str, write } from "./print.js";
 import { rt } from "./runtime.js";
-import { memberDoc } from "./struct.js";
+import { fields, memberDoc } from "./struct.js";
 import { codec, isPlain, tsType } from "./value.js";
 
 /** The class of a program: `bpf.Tracepoint`, `bpf.Tracepoint<"arguments">`. */
@@ -21,8 +28,47 @@ function mapType(map: MapModel): string {
 
 /** `bpf.map(bpf.HashMap<number, Event>, bpf.u32, Event)` */
 function mapValue(map: MapModel): string {
+  if (map.shadow) return shadowValue(map.shadow);
   const parts = [mapType(map), ...map.types.map(codec), ...(map.inner ? [mapValue(map.inner)] : [])];
   return `${rt("map")}(${parts.join(", ")})`;
+}
+
+/**
+ * What can be set of a struct_ops map.
+ *
+ * emits
+ * ```ts
+ * bpf.StructOps<{ ssthresh: bpf.StructOpsFunction; flags: number }>
+ * ```
+ */
+function shadowType(writer: CodeBlockWriter, { members, functions }: Shadow): void {
+  const inOrder = [
+    ...functions.map(({ name, c, at }) => ({
+      at,
+      write: () => {
+        writer.writeLine(`/** \`${doc(c)}\` at ${at}: a program of the object, or null. */`);
+        writer.writeLine(`${key(name)}: ${rt("StructOpsFunction")};`);
+      },
+    })),
+    ...members.map((member) => ({ at: member.at, write: () => variable(writer, member) })),
+  ].sort((a, b) => a.at - b.at);
+  writer.write(`${rt("StructOps")}<`);
+  braces(writer, inOrder, ({ write }) => write());
+  writer.write(">");
+}
+
+/** `bpf.structOps({ size: 48, fields: { flags: [44, bpf.u32] }, functions: { ssthresh: 0 } })` */
+function shadowValue({ size, members, functions }: Shadow): string {
+  return write((writer) => {
+    writer.write(`${rt("structOps")}(`).inlineBlock(() => {
+      writer.writeLine(`size: ${size},`).write("fields: ");
+      fields(writer, members, (member) => codec(member.type));
+      writer.write(",").newLine().write("functions: ");
+      braces(writer, functions, ({ name, at }) => writer.writeLine(`${key(name)}: ${at},`));
+      writer.write(",").newLine();
+    });
+    writer.write(")");
+  });
 }
 
 /** `BPF_MAP_TYPE_HASH`, `__u32` to `struct event`, 8192 entries. */
@@ -74,7 +120,10 @@ export function renderShape({ typeName, file, programs, maps, sections }: Model)
       writer.write("maps: ");
       braces(writer, maps, (map) => {
         writer.writeLine(`/** ${mapDoc(map)} */`);
-        writer.writeLine(`${key(map.name)}: ${mapType(map)};`);
+        writer.write(`${key(map.name)}: `);
+        if (map.shadow) shadowType(writer, map.shadow);
+        else writer.write(mapType(map));
+        writer.write(";").newLine();
       })
         .write(";")
         .newLine();
@@ -128,9 +177,7 @@ export function renderValue(model: Model): string {
 
 function sectionValue(writer: CodeBlockWriter, { name, section, size, variables }: SectionModel): void {
   writer.write(`${name}: ${rt("section")}(${str(section)}, ${size}, `);
-  braces(writer, variables, (member) =>
-    writer.writeLine(`${key(member.name)}: [${member.at}, ${codec(member.type)}],`),
-  );
+  fields(writer, variables, (member) => codec(member.type));
   writer.write("),").newLine();
 }
 

@@ -27,6 +27,8 @@ export type RuntimeName =
   | "section"
   | "skeleton"
   | "struct"
+  | "structOps"
+  | "StructOpsFunction"
   | "text"
   | "tuple"
   | "union"

@@ -8,7 +8,7 @@ type StructModel = TypeModel & { kind: "struct" };
 type UnionModel = TypeModel & { kind: "union" };
 
 /** `name: [8, bpf.u32],` for each member. */
-function fields(
+export function fields(
   writer: CodeBlockWriter,
   members: readonly Member[],
   codecOf: (member: Member) => string,

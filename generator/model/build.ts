@@ -12,6 +12,7 @@ import {
   STT_NOTYPE,
   STT_OBJECT,
   sectionNamed,
+  structOpsVariables,
 } from "../../runtime/btf/index.js";
 import { readObject } from "../elf.js";
 import { GenerateError } from "../errors.js";
@@ -31,7 +32,7 @@ import {
 } from "./options.js";
 import { readPrograms } from "./programs.js";
 import { reachSection, sectionModels } from "./sections.js";
-import { structOpsMaps } from "./struct-ops.js";
+import { reachStructOps, structOpsMap } from "./struct-ops.js";
 import { Types } from "./types.js";
 
 /** Reads an object and says all that its skeleton has to say. Malformed input is a {@link GenerateError}. */
@@ -151,9 +152,11 @@ function readTypes(
   const btf = parseBtf(btfSection.data);
   const definitions = readMaps(btf, elf, symbols, eventsOf(options));
   const sections = readSections(btf, elf, symbols);
+  const structOps = structOpsVariables(btf, elf, symbols);
   const types = new Types(btf, options.charArrays ?? "text");
   for (const map of definitions) reachMap(types, map);
   for (const section of sections) reachSection(types, section);
+  for (const variable of structOps) reachStructOps(types, variable);
   for (const type of options.types ?? []) types.reach(typeNamed(btf, type), type);
   types.declare(typeName);
   const models = definitions.map((map) => mapModel(btf, types, map));
@@ -162,7 +165,7 @@ function readTypes(
   ];
   return {
     types: types.declarations(),
-    maps: eachOnce([...models.map(({ map }) => map), ...structOpsMaps(btf, types, elf, symbols)]),
+    maps: eachOnce([...models.map(({ map }) => map), ...structOps.map((each) => structOpsMap(types, each))]),
     sections: sectionModels(types, sections),
     fingerprint: { of: fingerprint(elf, btf, records), types: records },
     warnings: [...types.warnings, ...models.flatMap(({ warnings }) => warnings), ...unlinked(btf, symbols)],

@@ -110,6 +110,7 @@ export type ProgramClass =
   | "SkReuseport"
   | "SkSkb"
   | "SocketFilter"
+  | "StructOpsProgram"
   | "Tc"
   | "Tracepoint"
   | "Tracing"
@@ -152,6 +153,15 @@ export type MapClass =
   | "StructOps"
   | "UserRingBuf";
 
+/** What can be set of a struct_ops map's struct before it is loaded. */
+export interface Shadow {
+  readonly size: number;
+  /** Members that are data: libbpf copies them into the kernel's struct. */
+  readonly members: readonly Member[];
+  /** Members that are functions: each takes a program. */
+  readonly functions: readonly { readonly name: string; readonly c: string; readonly at: number }[];
+}
+
 /** A map, in the order of the object. */
 export interface MapModel {
   readonly name: string;
@@ -162,6 +172,8 @@ export interface MapModel {
   readonly types: readonly ValueType[];
   /** Of a map of maps: what is in it. */
   readonly inner?: MapModel;
+  /** Of a struct_ops map. */
+  readonly shadow?: Shadow;
   /** What its keys and values, or records, are in C; absent where it has none. */
   readonly c: { readonly key?: string; readonly value?: string };
   readonly maxEntries: number;

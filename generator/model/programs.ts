@@ -74,7 +74,7 @@ const asTheyAre: readonly (readonly [sections: string, ProgramClass])[] = [
   ["perf_event", "PerfEvent"],
   ["action syscall lirc_mode2 lwt_in lwt_out lwt_xmit lwt_seg6local", "Program"],
   ["xdp/devmap xdp.frags/devmap xdp/cpumap xdp.frags/cpumap", "Program"],
-  ["struct_ops struct_ops.s", "Program"],
+  ["struct_ops struct_ops.s", "StructOpsProgram"],
 ];
 
 const prefixes: ReadonlyMap<string, readonly [ProgramClass, Rest]> = new Map(

@@ -1,42 +1,22 @@
-import {
-  type Btf,
-  type ElfFile,
-  type ElfSymbol,
-  FormatError,
-  sectionNamed,
-} from "../../runtime/btf/index.js";
-import type { MapModel } from "./model.js";
+import type { StructOpsVariable } from "../../runtime/btf/index.js";
+import type { MapModel, Shadow } from "./model.js";
 import type { Types } from "./types.js";
 
-/** The struct_ops maps: each variable of `.struct_ops` and `.struct_ops.link` is one, as libbpf has it. */
-export function structOpsMaps(
-  btf: Btf,
-  types: Types,
-  elf: ElfFile,
-  symbols: readonly ElfSymbol[],
-): MapModel[] {
-  return btf.types.flatMap((type) => {
-    if (type.kind !== "datasec" || !/^\??\.struct_ops(\.link)?$/.test(type.name)) return [];
-    const index = sectionNamed(elf, type.name)?.index;
-    const offsets = new Map(
-      symbols.filter((symbol) => symbol.section === index).map(({ name, value }) => [name, value]),
-    );
-    const variables = type.vars.map(({ type: id }) => {
-      const variable = btf.type(id);
-      if (variable.kind !== "var")
-        throw new FormatError(".BTF", `${type.name}: type ${id} is not a variable`);
-      return variable;
-    });
-    variables.sort((a, b) => (offsets.get(a.name) ?? 0) - (offsets.get(b.name) ?? 0));
-    return variables.map(
-      ({ name, to }): MapModel => ({
-        name,
-        class: "StructOps",
-        type: "BPF_MAP_TYPE_STRUCT_OPS",
-        types: [],
-        c: { value: types.c(to) },
-        maxEntries: 0,
-      }),
-    );
-  });
+/** Asks for the types of a struct_ops map's members. */
+export function reachStructOps(types: Types, { name, type }: StructOpsVariable): void {
+  for (const member of types.dataMembers(type)) types.reach(member.type, `${name}_${member.name}`);
+}
+
+/** A struct_ops map: what of its struct can be set before it is loaded. */
+export function structOpsMap(types: Types, { name, type }: StructOpsVariable): MapModel {
+  const shadow: Shadow | undefined = types.shadow(type);
+  return {
+    name,
+    class: "StructOps",
+    type: "BPF_MAP_TYPE_STRUCT_OPS",
+    types: [],
+    ...(shadow && { shadow }),
+    c: { value: types.c(type) },
+    maxEntries: 0,
+  };
 }

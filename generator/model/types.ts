@@ -8,7 +8,7 @@ import {
   quote,
 } from "../../runtime/btf/index.js";
 import { cType } from "./c-type.js";
-import type { Member, NumberCodec, TypeModel, UnionPart, ValueType } from "./model.js";
+import type { Member, NumberCodec, Shadow, TypeModel, UnionPart, ValueType } from "./model.js";
 import { type NameRequest, nameTypes, numbering } from "./names.js";
 
 /** Arrays of arrays deeper than this are no C program's. */
@@ -163,6 +163,30 @@ export class Types {
     const [member] = this.#members([found], 0, numbering());
     const isNumber = member && ["number", "bool", "enum", "bits"].includes(member.type.kind);
     return isNumber ? { at: member.at, type: member.type } : undefined;
+  }
+
+  /** The members of a struct_ops struct that hold data. Of pointers, libbpf fills in functions only. */
+  dataMembers(id: number): BtfMember[] {
+    const struct = this.#btf.strip(id);
+    if (struct.kind !== "struct") return [];
+    return this.#allMembers(struct).filter(
+      ({ name, type, bitSize }) =>
+        name !== "" && bitSize === 0 && this.#btf.strip(type).kind !== "ptr" && this.#btf.size(type) > 0,
+    );
+  }
+
+  /** What can be set of a struct_ops map; libbpf knows neither bit-fields nor pointers to data there. */
+  shadow(id: number): Shadow | undefined {
+    const struct = this.#btf.strip(id);
+    if (struct.kind !== "struct") return undefined;
+    const unique = numbering();
+    const functions = struct.members.flatMap(({ name, type: member, bitOffset }) => {
+      const type = this.#btf.strip(member);
+      if (name === "" || type.kind !== "ptr" || this.#btf.strip(type.to).kind !== "func_proto") return [];
+      this.#take(5 * name.length + 64);
+      return [{ name: unique(name), c: this.c(member), at: bitOffset / 8 }];
+    });
+    return { size: struct.size, members: this.#members(this.dataMembers(id), 0, unique), functions };
   }
 
   /** What to declare, each type after those that it contains. */

@@ -1,6 +1,7 @@
 import type { Btf } from "./btf.js";
 import { type ElfFile, type ElfSymbol, symbols as readSymbols, sectionNamed } from "./elf.js";
 import { readSections } from "./globals.js";
+import { structOpsVariables } from "./struct-ops.js";
 import type { BtfMember, BtfType } from "./types.js";
 
 /** What a map definition says of its layout; sizes and flags may change without the application noticing. */
@@ -26,8 +27,11 @@ export function fingerprint(elf: ElfFile, btf: Btf, types: readonly string[]): s
     const of = variables.map(({ name, type, at }) => `${name}@${at}:${layouts.of(type)}`);
     return `section ${section} ${of.join()}`;
   });
+  const structOps = structOpsVariables(btf, elf, symbols).map(
+    ({ name, type }) => `struct_ops ${name} ${layouts.of(type)}`,
+  );
   const named = types.map((name) => `type ${name} ${layouts.ofNamed(name)}`);
-  return hash([...maps.sort(), ...sections.sort(), ...named].join("\n"));
+  return hash([...maps.sort(), ...sections.sort(), ...structOps.sort(), ...named].join("\n"));
 }
 
 function mapVariables(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol[]): { name: string; to: number }[] {

@@ -4,4 +4,5 @@ export { type BtfExt, type CoreRelocation, type FuncInfo, type LineInfo, parseBt
 export { fingerprint } from "./fingerprint.js";
 export { type DataSection, readSections } from "./globals.js";
 export { ByteReader, FormatError, quote, StringTable } from "./reader.js";
+export { functionsIn, type StructOpsVariable, structOpsVariables } from "./struct-ops.js";
 export type * from "./types.js";

@@ -1,3 +1,4 @@
+import type { FieldTable } from "../codec/view.js";
 import { BpfError, closedError } from "../errors.js";
 import { check, errno, libbpf, libc, systemError } from "../ffi/native.js";
 import { possibleCpus } from "../kernel/system.js";
@@ -18,8 +19,20 @@ export interface MapHandle {
   readonly inner?: MapHandle | undefined;
 }
 
+/** What generated code says of a struct_ops map: where in its struct the members lie that can be set before it is loaded. */
+export interface ShadowSpec {
+  /** Bytes of the struct. */
+  readonly size: number;
+  /** Offset and codec of each member that is data. */
+  readonly fields: FieldTable;
+  /** Offset of each member that is a function. */
+  readonly functions: Readonly<Record<string, number>>;
+}
+
 /** How to make the object of a map: generated code says it of each. */
 export interface MapSpec<M> {
+  /** Of a struct_ops map. */
+  readonly shadow?: ShadowSpec;
   /** Whether the skeleton's `attach()` attaches it: a struct_ops map. */
   readonly auto: boolean;
   create(handle: MapHandle): M;

@@ -31,14 +31,19 @@ export class NativeObject extends ProgramOwner {
   /** The object's name, for errors and in the kernel. */
   readonly name: string;
   #state: ProgramOwner["state"] = "open";
-  readonly #pointer: number;
+  #pointer: number;
+  #bytes: Uint8Array | undefined;
+  readonly #open: (bytes: Uint8Array) => number;
   readonly #innerMaps = new Map<number, MapHandle>();
   readonly #closers: (() => void)[] = [];
 
-  constructor(name: string, pointer: number) {
+  /** @param open makes a `struct bpf_object` of bytes; what is to be done at every opening is part of it. */
+  constructor(name: string, bytes: Uint8Array, open: (bytes: Uint8Array) => number) {
     super();
     this.name = name;
-    this.#pointer = pointer;
+    this.#pointer = open(bytes);
+    this.#bytes = bytes;
+    this.#open = open;
     // The text at once: an error object would refer to this one, which then is never collected.
     const opened = new Error("opened here").stack?.split("\n").slice(2).join("\n") ?? "";
     leaks.register(this, { name, opened }, this);
@@ -58,6 +63,26 @@ export class NativeObject extends ProgramOwner {
     return this.#pointer;
   }
 
+  /** What it was opened from; gone once it is loaded. */
+  get bytes(): Uint8Array {
+    this.#use("open");
+    return this.#bytes!;
+  }
+
+  /**
+   * Opens it anew from other bytes.
+   * @param reapply sets again what had been set, of programs and maps at new addresses; the old ones still are.
+   */
+  reopen(bytes: Uint8Array, reapply: () => void): void {
+    const before = this.#use("open");
+    this.#pointer = this.#open(bytes);
+    try {
+      reapply();
+    } finally {
+      libbpf.bpf_object__close(before);
+    }
+  }
+
   /** Creates the maps and loads the programs (`bpf_object__load`); closes the object when that fails. */
   load(): void {
     const pointer = this.#use("open");
@@ -73,6 +98,7 @@ export class NativeObject extends ProgramOwner {
       throw loadError(this.name, "bpf_object__load", -call.result, call.said);
     }
     this.#state = "loaded";
+    this.#bytes = undefined;
   }
 
   /** Detaches the programs, newest first. */
@@ -88,6 +114,7 @@ export class NativeObject extends ProgramOwner {
       this.detach();
     } finally {
       this.#state = "closed";
+      this.#bytes = undefined;
       for (const close of this.#closers.splice(0).reverse()) close();
       libbpf.bpf_object__close(this.#pointer);
     }
@@ -145,13 +172,8 @@ export class NativeObject extends ProgramOwner {
   }
 
   /** Every `struct bpf_program`, in the order of the object. */
-  *programPointers(): Generator<number> {
-    const object = this.#use();
-    for (let at = 0; ; ) {
-      at = libbpf.bpf_object__next_program(object, at);
-      if (at === 0) return;
-      yield at;
-    }
+  programPointers(): Generator<number> {
+    return programsOf(this.#use());
   }
 
   /** Every `struct bpf_map`. */
@@ -216,6 +238,15 @@ export type PinCall =
   | "bpf_object__unpin_maps"
   | "bpf_object__pin_programs"
   | "bpf_object__unpin_programs";
+
+/** Every `struct bpf_program` of a `struct bpf_object`. */
+export function* programsOf(object: number): Generator<number> {
+  for (let at = 0; ; ) {
+    at = libbpf.bpf_object__next_program(object, at);
+    if (at === 0) return;
+    yield at;
+  }
+}
 
 /** The numbers of a map of libbpf's. */
 function handleOf(pointer: number): MapHandle {

@@ -5,7 +5,7 @@ import { BpfError } from "../errors.js";
 import { libbpf, listening, opts, systemError } from "../ffi/native.js";
 import { backfill } from "../programs/sections.js";
 import { loadError } from "./load-error.js";
-import { NativeObject } from "./native-object.js";
+import { NativeObject, programsOf } from "./native-object.js";
 
 /** How an object is opened. */
 export interface OpenOptions {
@@ -34,7 +34,7 @@ export function openObject(source: string | Uint8Array, options: OpenOptions = {
   // A copy: nobody can change it while libbpf reads it, and its length is true.
   const bytes = typeof source === "string" ? readObject(source) : new Uint8Array(source);
   checkElf(name, bytes);
-  const address = opts("bpf_object_open_opts", {
+  const values = {
     object_name: name,
     kconfig: checkText("kconfig", options.kconfig),
     btf_custom_path: checkText("btfPath", options.btfPath),
@@ -42,12 +42,14 @@ export function openObject(source: string | Uint8Array, options: OpenOptions = {
     bpf_token_path: checkText("tokenPath", options.tokenPath),
     relaxed_maps: options.relaxedMaps,
     kernel_log_level: checkLogLevel(options.logLevel),
+  };
+  return new NativeObject(name, bytes, (bytes) => {
+    const address = opts("bpf_object_open_opts", values);
+    const call = listening(() => libbpf.bpf_object__open_mem(bytes, bytes.length, address));
+    if (call.result === 0) throw loadError(name, "bpf_object__open_mem", call.errno, call.said);
+    for (const program of programsOf(call.result)) backfill(program);
+    return call.result;
   });
-  const call = listening(() => libbpf.bpf_object__open_mem(bytes, bytes.length, address));
-  if (call.result === 0) throw loadError(name, "bpf_object__open_mem", call.errno, call.said);
-  const object = new NativeObject(name, call.result);
-  for (const program of object.programPointers()) backfill(program);
-  return object;
 }
 
 /** The bytes of an object's file. */

@@ -44,17 +44,22 @@ export interface OpenSection {
   close(why?: string): void;
 }
 
+/** libbpf's own copy of what a map will hold (`bpf_map__initial_value`); its address is 0 where libbpf lends none. */
+export function initialValue(pointer: number): { readonly address: number; readonly size: number } {
+  const out = borrow(8);
+  const address = libbpf.bpf_map__initial_value(pointer, out.address);
+  const size = Number(new DataView(out.bytes.buffer).getBigUint64(0, hostLittleEndian));
+  giveBack(out);
+  return { address, size };
+}
+
 /** The variables of a data section as they will be loaded, to be changed; `commit` hands them to libbpf. */
 export function initialSection(
   object: NativeObject,
   spec: SectionSpec<unknown>,
 ): OpenSection & { commit(): void } {
   const where = `${object.name}: ${spec.section}`;
-  const pointer = object.mapPointer(spec.section);
-  const out = borrow(8);
-  const address = libbpf.bpf_map__initial_value(pointer, out.address);
-  const size = Number(new DataView(out.bytes.buffer).getBigUint64(0, hostLittleEndian));
-  giveBack(out);
+  const { address, size } = initialValue(object.mapPointer(spec.section));
   if (address === 0) throw stateError(where, "has no initial value — is the map reused?");
   checkSize(object, spec, size);
   // A copy: libbpf moves and protects the original during load().
@@ -63,6 +68,7 @@ export function initialSection(
   return {
     variables: sectionVariables(spec, memory),
     commit: () => {
+      const pointer = object.mapPointer(spec.section);
       const result = libbpf.bpf_map__set_initial_value(pointer, bytes, bytes.length);
       check(where, "bpf_map__set_initial_value", result);
     },

@@ -3,9 +3,11 @@ import type { Link } from "../programs/link.js";
 
 /**
  * `BPF_MAP_TYPE_STRUCT_OPS`: programs of the object put into a struct of the kernel's functions, such as
- * `struct tcp_congestion_ops`.
+ * `struct tcp_congestion_ops`. `S` is what `opened.maps.m.shadow` shows of the struct.
  */
-export class StructOps extends BpfMap {
+export class StructOps<S extends object = object> extends BpfMap {
+  /** Says it to the compiler; there is no such property. */
+  protected declare readonly shadow: S;
   readonly #attach: () => Link;
 
   constructor(handle: MapHandle & { readonly attach?: () => Link }) {

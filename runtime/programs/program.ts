@@ -182,6 +182,12 @@ const todos: Readonly<Record<string, string | undefined>> = {
   LIBBPF_ERRNO__FORMAT: "is the path that of a program or shared library?",
 };
 
+/** A function of a struct_ops map: it is attached by its map, see `StructOps`. */
+export class StructOpsProgram extends BaseProgram {
+  /** Tells it from other programs for the compiler; there is no such property. */
+  protected declare readonly structOps: true;
+}
+
 /** A program of a kind that has no class of its own: it attaches as libbpf does by itself, or not at all. */
 export class Program extends BaseProgram {
   /** Attaches to what the section names (`bpf_program__attach`). The link belongs to the program's object. */

@@ -1,7 +1,9 @@
 import { closedError, stateError } from "../errors.js";
+import type { BpfMap, MapSpec, ShadowSpec } from "../maps/map.js";
 import type { NativeObject } from "../object/native-object.js";
 import { initialSection, type OpenSection, type SectionSpec } from "../object/section.js";
-import { mapConfig, programConfig } from "./config.js";
+import { Shadows } from "../object/shadow.js";
+import { type Apply, mapConfig, programConfig, shadowMembers } from "./config.js";
 import { defineLazily, lazily } from "./lazy.js";
 import { LoadedSkeleton } from "./loaded.js";
 import type { AnySpec } from "./spec.js";
@@ -13,6 +15,9 @@ export class OpenedSkeleton {
   readonly #spec: AnySpec;
   readonly #object: NativeObject;
   readonly #sections = new Map<string, OpenSection & { commit(): void }>();
+  /** What has been set of programs and maps, to be set again should the object have to be opened anew. */
+  readonly #settings: (() => void)[] = [];
+  #shadows: Shadows | undefined;
   #loaded = false;
   readonly maps: object;
   readonly programs: object;
@@ -21,10 +26,20 @@ export class OpenedSkeleton {
     this.#spec = spec;
     this.#object = object;
     const guard = (): void => this.#guard();
-    this.maps = lazily(Object.keys(spec.maps), (name) => mapConfig(name, object.mapPointer(name), guard));
-    this.programs = lazily(Object.keys(spec.programs), (name) =>
-      programConfig(name, object.programPointer(name), guard),
-    );
+    const mapSpecs = spec.maps as Record<string, MapSpec<BpfMap>>;
+    this.programs = lazily(Object.keys(spec.programs), (name) => {
+      const pointer = object.programPointer(name);
+      const apply = this.#applying(pointer, () => object.programPointer(name));
+      return programConfig(name, pointer, guard, apply);
+    });
+    this.maps = lazily(Object.keys(mapSpecs), (name) => {
+      const pointer = object.mapPointer(name);
+      const apply = this.#applying(pointer, () => object.mapPointer(name));
+      const config = mapConfig(name, pointer, guard, apply);
+      const { shadow } = mapSpecs[name]!;
+      if (shadow) defineLazily(config, ["shadow"], () => this.#shadow(name, shadow));
+      return config;
+    });
     for (const name of Object.keys(spec.maps)) object.mapPointer(name);
     for (const name of Object.keys(spec.programs)) object.programPointer(name);
     const sections = Object.entries(spec.globals as Record<string, SectionSpec<unknown>>);
@@ -43,6 +58,11 @@ export class OpenedSkeleton {
   load(): LoadedSkeleton {
     this.#guard();
     try {
+      const maps = Object.values(this.#spec.maps as Record<string, MapSpec<BpfMap>>);
+      if (maps.some(({ shadow }) => shadow))
+        this.#openShadows().commit(() => {
+          for (const set of this.#settings) set();
+        });
       for (const section of this.#sections.values()) section.commit();
       this.#object.load();
     } catch (error) {
@@ -64,7 +84,27 @@ export class OpenedSkeleton {
     this.close();
   }
 
+  #applying(pointer: number, successor: () => number): Apply {
+    return (action) => {
+      this.#guard();
+      action(pointer, pointer);
+      this.#settings.push(() => action(successor(), pointer));
+    };
+  }
+
+  #openShadows(): Shadows {
+    this.#shadows ??= new Shadows(this.#object);
+    return this.#shadows;
+  }
+
+  #shadow(map: string, spec: ShadowSpec): object {
+    this.#guard();
+    const shadow = this.#openShadows().get(map, spec.size);
+    return shadowMembers(map, spec, shadow, this.programs, () => this.#guard());
+  }
+
   #releaseSections(why?: string): void {
+    this.#shadows?.release(why);
     for (const section of this.#sections.values()) section.close(why);
     this.#sections.clear();
   }

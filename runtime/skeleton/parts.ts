@@ -1,5 +1,8 @@
-import type { BpfMap, MapHandle, MapSpec } from "../maps/map.js";
+import type { Memory } from "../codec/memory.js";
+import type { FieldCodec } from "../codec/view.js";
+import type { BpfMap, MapHandle, MapSpec, ShadowSpec } from "../maps/map.js";
 import { readObject } from "../object/open.js";
+import { StructOps } from "../object/struct-ops.js";
 import type { BaseProgram, ProgramOwner } from "../programs/program.js";
 import type { ObjectSource, ProgramSpec } from "./spec.js";
 
@@ -27,6 +30,20 @@ export function program<P extends BaseProgram>(
   auto: boolean,
 ): ProgramSpec<P> {
   return { auto, create: (pointer, owner) => new ProgramClass(pointer, owner) };
+}
+
+/** A struct_ops map: the bytes of its struct, where its data lies, and where its functions do. */
+export function structOps<S extends object>(shadow: {
+  readonly size: number;
+  readonly fields: {
+    readonly [K in keyof S as null extends S[K] ? never : K]: readonly [
+      at: number,
+      codec: FieldCodec & { view(m: Memory, at: number): S[K] },
+    ];
+  };
+  readonly functions: { readonly [K in keyof S as null extends S[K] ? K : never]: number };
+}): MapSpec<StructOps<S>> {
+  return { auto: true, shadow: shadow as ShadowSpec, create: (handle) => new StructOps<S>(handle) };
 }
 
 /**

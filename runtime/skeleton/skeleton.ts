@@ -3,7 +3,8 @@ import { checkLayout } from "../object/layout.js";
 import { type OpenOptions, openObject, readObject } from "../object/open.js";
 import type { StructOps } from "../object/struct-ops.js";
 import type { Link } from "../programs/link.js";
-import type { MapConfig, ProgramConfig } from "./config.js";
+import type { StructOpsProgram } from "../programs/program.js";
+import type { MapConfig, ProgramConfig, StructOpsConfig, StructOpsProgramConfig } from "./config.js";
 import { OpenedSkeleton } from "./opened.js";
 import { ABI, type AnySpec, type Shape, type SkeletonSpec } from "./spec.js";
 
@@ -44,8 +45,14 @@ type Frozen<Name> = Name extends "kconfig" | "rodata" | `rodata_${string}` ? tru
 
 /** A skeleton between `open()` and `load()`. */
 export type Opened<S extends Shape> = Omit<S["globals"], "kconfig"> & {
-  readonly maps: { readonly [M in keyof S["maps"]]: MapConfig };
-  readonly programs: { readonly [P in keyof S["programs"]]: ProgramConfig };
+  readonly maps: {
+    readonly [M in keyof S["maps"]]: S["maps"][M] extends StructOps<infer T> ? StructOpsConfig<T> : MapConfig;
+  };
+  readonly programs: {
+    readonly [P in keyof S["programs"]]: S["programs"][P] extends StructOpsProgram
+      ? StructOpsProgramConfig
+      : ProgramConfig;
+  };
   /** Creates maps and loads programs. Consumes this object: afterwards only `close()` may be called, and does nothing. */
   load(): Loaded<S>;
   close(): void;

@@ -868,6 +868,8 @@ export const LibbpfTristate = {
 /** The programs, maps and globals of `types.bpf.o`. */
 export interface AllOptions {
   programs: {
+    /** `SEC("struct_ops/start")` */
+    start: bpf.StructOpsProgram;
     /** `SEC("tp/syscalls/sys_enter_write")` */
     on_write: bpf.Tracepoint;
     /** `SEC("raw_tp")` */
@@ -900,6 +902,31 @@ export interface AllOptions {
     tagged: bpf.RingBuf<Enums>;
     /** `BPF_MAP_TYPE_RINGBUF` of `struct line`, 4096 bytes. */
     untyped: bpf.RingBuf<Line>;
+    /** `BPF_MAP_TYPE_STRUCT_OPS` of `struct operations`. */
+    operations: bpf.StructOps<{
+      /** `int (*)(...)` at 0: a program of the object, or null. */
+      start: bpf.StructOpsFunction;
+      /** `void (*)(void)` at 8: a program of the object, or null. */
+      stop: bpf.StructOpsFunction;
+      /** `enum state` at 24. */
+      state: State;
+      /** `_Bool` at 28. */
+      on: boolean;
+      /** `__u16[3]` at 30. */
+      get levels(): bpf.View<Uint16Array>;
+      set levels(value: bpf.Input<Uint16Array>);
+      /** `struct pair` at 36. */
+      get at(): bpf.View<Pair>;
+      set at(value: bpf.Input<Pair>);
+      /** `__u32` at 40. */
+      word: number;
+      /** `__u8[4]` at 40. */
+      get bytes(): bpf.View<Uint8Array>;
+      set bytes(value: bpf.Input<Uint8Array>);
+      /** `char[8]` at 44. */
+      get name(): bpf.View<Uint8Array>;
+      set name(value: bpf.Input<Uint8Array>);
+    }>;
   };
   globals: {
     /** `.rodata`, 51 bytes. */
@@ -989,8 +1016,9 @@ export interface AllOptions {
 export const AllOptions: bpf.Skeleton<AllOptions, bpf.SkeletonOptionsWithObject> = bpf.skeleton<AllOptions, bpf.SkeletonOptionsWithObject>({
   abi: 1,
   name: "all_options",
-  layout: { fingerprint: "3cd5810d4d917ac6", types: ["struct stray", "struct enums", "struct line"] },
+  layout: { fingerprint: "c740a2751fb94c65", types: ["struct stray", "struct enums", "struct line"] },
   programs: {
+    start: bpf.program(bpf.StructOpsProgram, false),
     on_write: bpf.program(bpf.Tracepoint, true),
     anywhere: bpf.program(bpf.RawTracepoint<"arguments">, false),
     packets: bpf.program(bpf.Xdp, false),
@@ -1008,6 +1036,22 @@ export const AllOptions: bpf.Skeleton<AllOptions, bpf.SkeletonOptionsWithObject>
     per_cpu: bpf.map(bpf.PerCpuArrayMap<Pair>, Pair),
     tagged: bpf.map(bpf.RingBuf<Enums>, Enums),
     untyped: bpf.map(bpf.RingBuf<Line>, Line),
+    operations: bpf.structOps({
+      size: 56,
+      fields: {
+        state: [24, bpf.u32],
+        on: [28, bpf.bool],
+        levels: [30, bpf.u16Array(3)],
+        at: [36, Pair],
+        name: [44, bpf.u8Array(8)],
+        word: [40, bpf.u32],
+        bytes: [40, bpf.u8Array(4)],
+      },
+      functions: {
+        start: 0,
+        stop: 8,
+      },
+    }),
   },
   globals: {
     rodata: bpf.section(".rodata", 51, {

@@ -1,10 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmdirSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { codecs, decode, encode } from "../../runtime/index.js";
 import { KernelPrograms, TaskRecord } from "../fixtures/kernel-programs.skel.js";
-import { KernelStructOps } from "../fixtures/kernel-struct-ops.skel.js";
 import { describeKernel, openFds, thrown, trigger } from "./kernel.js";
 
 const RUNS = {
@@ -204,21 +203,5 @@ describeKernel("programs of every kind that this machine attaches", () => {
     expect(() => kernel.programs.tc_second.testRun({ data: new Uint8Array(2 ** 24 + 1) })).toThrow(
       RangeError,
     );
-  });
-});
-
-describeKernel("struct_ops", () => {
-  test("attach() registers the struct with the kernel, destroy() takes it out", () => {
-    using kernel = KernelStructOps.load();
-    const listed = (): string => readFileSync("/proc/sys/net/ipv4/tcp_available_congestion_control", "utf8");
-    expect(listed()).not.toContain("bpf_tsgen_none");
-    kernel.attach();
-    expect(listed()).toContain("bpf_tsgen_none");
-    expect(kernel.links.nothing).toBeDefined();
-    kernel.links.nothing?.destroy();
-    expect(listed()).not.toContain("bpf_tsgen_none");
-    // Without a link of the kernel's, a map can be registered once.
-    expect(thrown(() => kernel.maps.nothing.attach())).toMatchObject({ code: "EBUSY" });
-    expect(kernel.maps.nothing.info().type).toBe(26);
   });
 });

@@ -114,6 +114,19 @@ export async function life(): Promise<void> {
   opened.data.origin = { v4: 1 };
   opened.maps.connections.maxEntries = 10;
   opened.programs.on_write.autoload = false;
+  const { shadow } = opened.maps.operations;
+  same<typeof shadow.start, bpf.StructOpsFunction>(true);
+  shadow.start = opened.programs.start;
+  shadow.stop = null;
+  shadow.state = State.STATE_IDLE;
+  shadow.on = !shadow.on;
+  shadow.levels[1]! += 1;
+  shadow.levels = [1, 2, 3];
+  shadow.at.x = 1;
+  shadow.at = { x: 1, y: 2 };
+  shadow.word = 1;
+  shadow.name = "other";
+  opened.maps.operations.autocreate = false;
   opened.programs.packets.setTarget("function");
 
   using loaded = opened.load();

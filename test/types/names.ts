@@ -10,6 +10,7 @@ interface Types {
   Input: codegen.Input<unknown>;
   Skeleton: codegen.Skeleton<{ programs: object; maps: object; globals: object }>;
   SkeletonOptionsWithObject: codegen.SkeletonOptionsWithObject;
+  StructOpsFunction: codegen.StructOpsFunction;
   Union: codegen.Union<object>;
   Unions: codegen.Unions<[]>;
   View: codegen.View<unknown>;

@@ -58,6 +58,34 @@ export function opened(): void {
   Types.open({ path: "types.bpf.o" });
 }
 
+/** The struct of a struct_ops map. */
+export function structOps(): void {
+  const opened = Types.open();
+  const { shadow } = opened.maps.operations;
+  // @ts-expect-error a program of another kind
+  shadow.start = opened.programs.on_write;
+  // @ts-expect-error a function's name
+  shadow.start = "start";
+  // @ts-expect-error a program that is loaded
+  shadow.start = Types.load().programs.start;
+  // @ts-expect-error no such member
+  shadow.restart = opened.programs.start;
+  // @ts-expect-error pointers to data are not libbpf's to fill in
+  shadow.label = 0n;
+  // @ts-expect-error and no bit-fields
+  shadow.bits = 1;
+  // @ts-expect-error text for a number
+  shadow.word = "1";
+  // @ts-expect-error a member is missing
+  shadow.at = { x: 1 };
+  // @ts-expect-error a map of another kind has no struct
+  opened.maps.counter.shadow;
+  // @ts-expect-error it is fixed when it is loaded
+  Types.load().maps.operations.shadow.word = 1;
+  // @ts-expect-error a struct_ops program is attached by its map
+  Types.load().programs.start.attach();
+}
+
 /** After it. */
 export function loaded(): void {
   const loaded = Types.load();

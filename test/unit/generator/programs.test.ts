@@ -43,6 +43,7 @@ const classes: Readonly<Record<string, ProgramClass>> = Object.fromEntries(
       ["SocketFilter", "socket"],
       ["SkReuseport", "sk_reuseport sk_reuseport/migrate"],
       ["PerfEvent", "perf_event"],
+      ["StructOpsProgram", "struct_ops struct_ops.s"],
     ] as const
   ).flatMap(([name, sections]) => sections.split(" ").map((section) => [section, name])),
 );
@@ -218,6 +219,7 @@ describe("the programs of an object", () => {
       'a-b.c d"e`\x24{f}*/ xdp',
       "größe xdp",
       "default xdp",
+      "function struct_ops/default",
       "valueOf syscall",
     ]);
     expect(read("empty.bpf.o")).toEqual({ programs: [], warnings: [] });
