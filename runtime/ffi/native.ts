@@ -7,7 +7,7 @@ export { allocate, errno, F_DUPFD_CLOEXEC, libbpf, libc, viewNative, type Watch,
 
 import { expectLibbpf, opts, optsAt, optsLayouts } from "./opts.js";
 
-export { expectLibbpf, opts, optsAt };
+export { expectLibbpf, opts, optsAt, optsLayouts };
 
 /** `EINVAL`, `ENOENT`, … as libbpf returns them: negative. */
 export const ENOENT = -2;

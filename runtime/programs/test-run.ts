@@ -1,4 +1,4 @@
-import { type Area, borrow, check, giveBack, libbpf, optsAt } from "../ffi/native.js";
+import { type Area, borrow, check, giveBack, libbpf, optsLayouts } from "../ffi/native.js";
 import { integer } from "./arguments.js";
 
 /** What a program is run on. */
@@ -34,70 +34,121 @@ const BPF_F_TEST_RUN_ON_CPU = 1;
 const HEADROOM = 512;
 /** Native memory is kept once it is there; kernels take a few pages, of 64 KiB at most. */
 const MOST = 2 ** 24;
-const RETVAL = 56;
-const DURATION = 64;
-const DATA_SIZE_OUT = 28;
-const CTX_SIZE_OUT = 52;
+const layout = optsLayouts.bpf_test_run_opts;
+const NO_BYTES = new Uint8Array(0);
 
 /** Runs a loaded program in the kernel, without attaching it (`bpf_prog_test_run_opts`). */
 export function testRun(where: string, fd: number, type: number, input: TestRunInput): TestRunResult {
-  const bytesOf = (name: "data" | "ctx"): Uint8Array | undefined => {
-    const bytes = input[name];
-    if (bytes === undefined) return undefined;
-    if (!(bytes instanceof Uint8Array))
-      throw new TypeError(`${where}: testRun(): ${name} is a Uint8Array, not ${typeof bytes}`);
-    // A copy: only of that the length is sure to be true, and to stay.
-    const copy = new Uint8Array(bytes);
-    if (copy.length > MOST)
-      throw new RangeError(
-        `${where}: testRun(): ${name} of ${copy.length} bytes is more than any program takes`,
-      );
-    return copy;
-  };
-  const u32 = (name: "repeat" | "flags" | "cpu"): number =>
-    integer(input[name] ?? 0, name, 0, 0xffff_ffff, `${where}: testRun()`);
-  const data = bytesOf("data");
-  const ctx = bytesOf("ctx");
-  const [repeat, flags, cpu] = [u32("repeat"), u32("flags"), u32("cpu")];
+  const data = bytesOf(where, input, "data");
+  const ctx = bytesOf(where, input, "ctx");
+  const repeat = u32(where, input, "repeat");
+  const flags = u32(where, input, "flags");
+  const cpu = u32(where, input, "cpu");
   const onCpu = input.cpu === undefined ? 0 : BPF_F_TEST_RUN_ON_CPU;
-  const areas: Area[] = [];
-  const area = (size: number, bytes?: Uint8Array): Area => {
-    const made = borrow(Math.max(size, 1));
-    areas.push(made);
-    if (bytes) made.bytes.set(bytes);
-    return made;
+  // From here on no code of the caller's runs, so the one set of native memory is this run's.
+  room ??= new Room();
+  const { options, dataIn, dataOut, ctxIn, ctxOut } = room;
+  const [dataSize, ctxSize] = [sizeOf(where, data), sizeOf(where, ctx)];
+  // These two give nothing back but what they change in place.
+  const inPlace = type === BPF_PROG_TYPE_SYSCALL || type === BPF_PROG_TYPE_RAW_TRACEPOINT;
+  const dataRoom = data ? dataSize + HEADROOM : 0;
+  const ctxRoom = inPlace ? 0 : ctxSize;
+  const view = options.view;
+  view.setBigUint64(layout.data_in[0], dataIn.take(data, dataSize), true);
+  view.setBigUint64(layout.data_out[0], data ? dataOut.hold(dataRoom) : 0n, true);
+  view.setUint32(layout.data_size_in[0], dataSize, true);
+  view.setUint32(layout.data_size_out[0], dataRoom, true);
+  view.setBigUint64(layout.ctx_in[0], ctxIn.take(ctx, ctxSize), true);
+  view.setBigUint64(layout.ctx_out[0], ctx && !inPlace ? ctxOut.hold(ctxRoom) : 0n, true);
+  view.setUint32(layout.ctx_size_in[0], ctxSize, true);
+  view.setUint32(layout.ctx_size_out[0], ctxRoom, true);
+  view.setUint32(layout.retval[0], 0, true);
+  view.setUint32(layout.repeat[0], repeat, true);
+  view.setUint32(layout.duration[0], 0, true);
+  view.setUint32(layout.flags[0], flags | onCpu, true);
+  view.setUint32(layout.cpu[0], cpu, true);
+  const result = libbpf.bpf_prog_test_run_opts(fd, options.address);
+  if (result < 0) check(where, "bpf_prog_test_run_opts", result);
+  return {
+    retval: view.getUint32(layout.retval[0], true),
+    data: data ? dataOut.copy(view.getUint32(layout.data_size_out[0], true)) : NO_BYTES,
+    ctx: !ctx
+      ? NO_BYTES
+      : inPlace
+        ? ctxIn.copy(ctxSize)
+        : ctxOut.copy(view.getUint32(layout.ctx_size_out[0], true)),
+    durationNs: view.getUint32(layout.duration[0], true),
   };
-  try {
-    // These two give nothing back but what they change in place.
-    const inPlace = type === BPF_PROG_TYPE_SYSCALL || type === BPF_PROG_TYPE_RAW_TRACEPOINT;
-    const dataIn = data && area(data.length, data);
-    const dataOut = data && area(data.length + HEADROOM);
-    const ctxIn = ctx && area(ctx.length, ctx);
-    const ctxOut = ctx && !inPlace ? area(ctx.length) : undefined;
-    const options = area(128);
-    const result = libbpf.bpf_prog_test_run_opts(
-      fd,
-      optsAt(options, 0, "bpf_test_run_opts", {
-        ...(data && { data_in: BigInt(dataIn!.address), data_size_in: data.length }),
-        ...(data && { data_out: BigInt(dataOut!.address), data_size_out: data.length + HEADROOM }),
-        ...(ctx && { ctx_in: BigInt(ctxIn!.address), ctx_size_in: ctx.length }),
-        ...(ctxOut && { ctx_out: BigInt(ctxOut.address), ctx_size_out: ctx!.length }),
-        repeat,
-        flags: (flags | onCpu) >>> 0,
-        cpu,
-      }),
-    );
-    check(where, "bpf_prog_test_run_opts", result);
-    const view = new DataView(options.bytes.buffer);
-    return {
-      retval: view.getUint32(RETVAL, true),
-      data: dataOut ? dataOut.bytes.slice(0, view.getUint32(DATA_SIZE_OUT, true)) : new Uint8Array(0),
-      ctx: ctxOut
-        ? ctxOut.bytes.slice(0, view.getUint32(CTX_SIZE_OUT, true))
-        : (ctxIn?.bytes.slice(0, ctx!.length) ?? new Uint8Array(0)),
-      durationNs: view.getUint32(DURATION, true),
-    };
-  } finally {
-    for (const each of areas) giveBack(each);
+}
+
+function bytesOf(where: string, input: TestRunInput, name: "data" | "ctx"): Uint8Array | undefined {
+  const bytes = input[name];
+  if (bytes === undefined || bytes instanceof Uint8Array) return bytes;
+  throw new TypeError(`${where}: testRun(): ${name} is a Uint8Array, not ${typeof bytes}`);
+}
+
+/** The true length of a typed array, whatever its own properties say. */
+const trueLength = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "length")!
+  .get as (this: Uint8Array) => number;
+
+function sizeOf(where: string, bytes: Uint8Array | undefined): number {
+  const size = bytes === undefined ? 0 : trueLength.call(bytes);
+  if (size <= MOST) return size;
+  throw new RangeError(`${where}: testRun(): ${size} bytes are more than any program takes`);
+}
+
+function u32(where: string, input: TestRunInput, name: "repeat" | "flags" | "cpu"): number {
+  const value = input[name] ?? 0;
+  return value === value >>> 0 ? value : integer(value, name, 0, 0xffff_ffff, `${where}: testRun()`);
+}
+
+/** Native bytes that are kept from run to run, and grow when they have to. */
+class Bytes {
+  #area: Area = borrow(64);
+  #address = BigInt(this.#area.address);
+  view: DataView = new DataView(this.#area.bytes.buffer);
+
+  get address(): number {
+    return this.#area.address;
+  }
+
+  /** Makes room for so many bytes, and returns their address. */
+  hold(size: number): bigint {
+    if (this.#area.bytes.length >= size) return this.#address;
+    const smaller = this.#area;
+    this.#area = borrow(size);
+    this.#address = BigInt(this.#area.address);
+    this.view = new DataView(this.#area.bytes.buffer);
+    giveBack(smaller);
+    return this.#address;
+  }
+
+  /** Puts bytes there, and returns their address; NULL when there are none. */
+  take(bytes: Uint8Array | undefined, size: number): bigint {
+    if (!bytes) return 0n;
+    const address = this.hold(size);
+    this.#area.bytes.set(bytes);
+    return address;
+  }
+
+  /** What is there now. */
+  copy(size: number): Uint8Array {
+    return this.#area.bytes.slice(0, size);
   }
 }
+
+/** What a run takes, in native memory: calls are synchronous, so one set serves them all. */
+class Room {
+  readonly options = new Bytes();
+  readonly dataIn = new Bytes();
+  readonly dataOut = new Bytes();
+  readonly ctxIn = new Bytes();
+  readonly ctxOut = new Bytes();
+
+  constructor() {
+    this.options.hold(layout.size);
+    this.options.view.setBigUint64(0, BigInt(layout.size), true);
+  }
+}
+
+let room: Room | undefined;
