@@ -1,6 +1,10 @@
 // Prints how processes start and end. The argument is a minimum duration in milliseconds: shorter ones are left out.
 import { Bootstrap } from "./bootstrap.skel.js";
 
+process.on("uncaughtException", ({ message }) => {
+  console.error(message);
+  process.exit(1);
+});
 const argument = process.argv[2] ?? "0";
 if (!/^\d{1,12}$/.test(argument)) {
   console.error("usage: bootstrap [MINIMUM_MILLISECONDS]");

@@ -104,6 +104,27 @@ export async function expectNothingLeft(name: string): Promise<void> {
   expect(remaining(name)).toEqual([]);
 }
 
+/** The ids of the links, programs and maps that a process has descriptors of, as `link_id 7`. */
+export function kernelIds(pid: number): string[] {
+  const found = readdirSync(`/proc/${pid}/fdinfo`).flatMap((fd) => {
+    const text = readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8");
+    return [...text.matchAll(/^((?:link|prog|map)_id):\s*(\d+)$/gm)].map(([, kind, id]) => `${kind} ${id}`);
+  });
+  return [...new Set(found)];
+}
+
+/** Which of {@link kernelIds} there still are. */
+export function stillThere(ids: readonly string[]): string[] {
+  const libbpf = koffi().load(process.env.LIBBPF_PATH || "libbpf.so.1");
+  const close = koffi().load(null).func("int close(int)");
+  return ids.filter((each) => {
+    const [kind, id] = each.split("_id ");
+    const fd = libbpf.func(`int bpf_${kind}_get_fd_by_id(uint32_t)`)(Number(id)) as number;
+    if (fd >= 0) close(fd);
+    return fd >= 0;
+  });
+}
+
 /** How many file descriptors this process has open. */
 export function openFds(): number {
   return readdirSync("/proc/self/fd").length;
@@ -133,8 +154,8 @@ export interface Ended {
 /** A child process that runs `test/kernel/children/NAME.ts`. */
 export interface Child {
   readonly process: ChildProcess;
-  /** Resolves when it has printed a line that starts with `text`, to that line. */
-  says(text: string): Promise<string>;
+  /** Resolves when it has printed a line that starts with `text` or matches it, to that line. */
+  says(text: string | RegExp): Promise<string>;
   readonly ended: Promise<Ended>;
 }
 
@@ -169,13 +190,13 @@ export function start(
       for (const listener of listeners) listener();
     });
   });
-  const says = (text: string): Promise<string> =>
+  const says = (text: string | RegExp): Promise<string> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
         const line = out
           .split("\n")
           .slice(0, -1)
-          .find((each) => each.startsWith(text));
+          .find((each) => (typeof text === "string" ? each.startsWith(text) : text.test(each)));
         if (line !== undefined) resolve(line);
         else if (child.exitCode !== null || child.signalCode !== null)
           reject(new Error(`the child ended without "${text}": ${out}${err}`));

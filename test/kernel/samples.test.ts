@@ -1,0 +1,153 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { type Child, describeKernel, type Ended, kernelIds, run, start, stillThere } from "./kernel.js";
+
+/** Each sample is run as a user would, and ended by Ctrl-C. */
+const samples = fileURLToPath(new URL("../../samples", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const names = readdirSync(samples).filter((name) => existsSync(join(samples, name, "README.md")));
+const file = (name: string): string => `../../../samples/${name}/${name}`;
+const kprobes = existsSync("/sys/bus/event_source/devices/kprobe");
+
+/** In a network namespace of its own, with a loopback interface. */
+const namespace = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+
+/** Waits until a sample has printed `ready`, has `act` done, waits for `expected`, and ends the sample by Ctrl-C. */
+async function use(
+  child: Child,
+  ready: string,
+  act: (pid: number) => void,
+  expected: string | RegExp,
+): Promise<Ended> {
+  await child.says(ready);
+  const { pid } = child.process;
+  const ids = kernelIds(pid!);
+  expect(ids.some((id) => id.startsWith("link"))).toBe(true);
+  expect(stillThere(ids)).toEqual(ids);
+  act(pid!);
+  await child.says(expected);
+  child.process.kill("SIGINT");
+  const ended = await child.ended;
+  expect({ code: ended.code, signal: ended.signal, err: ended.err }).toEqual({
+    code: 0,
+    signal: null,
+    err: "",
+  });
+  // The kernel frees behind the back of close(2).
+  await expect.poll(() => stillThere(ids), { timeout: 5_000 }).toEqual([]);
+  return ended;
+}
+
+const sh = (command: string): void => void spawnSync("sh", ["-c", command]);
+/** Sends datagrams over the loopback interface of a process's network namespace. */
+const send = (pid: number): void =>
+  void spawnSync("nsenter", [
+    ...["-t", String(pid), "-n", "bash", "-c"],
+    "for i in 1 2 3; do echo x > /dev/udp/127.0.0.1/9; done",
+  ]);
+
+describeKernel("samples", () => {
+  test("minimal", async () => {
+    const { out } = await use(
+      start(file("minimal")),
+      "Attached",
+      () => undefined,
+      /^..:..:.. {2}[1-9]\d* writes/,
+    );
+    expect(out).toMatch(/^Detached after [1-9]\d* writes\.$/m);
+  });
+
+  test("bootstrap", async () => {
+    const { out } = await use(start(file("bootstrap")), "TIME", () => sh("exec /bin/true"), / EXIT {2}true /);
+    expect(out).toMatch(/^..:..:.. EXEC {2}true +\d+ +\d+ +\/.*true$/m);
+    expect(out).toMatch(/^..:..:.. EXIT {2}true +\d+ +\d+ +\[0\] \(\d+ms\)$/m);
+    expect(out).toMatch(/^Detached\. 0 events found the ring buffer full\.$/m);
+  });
+
+  test("bootstrap-raw", async () => {
+    const { out } = await use(
+      start(file("bootstrap-raw")),
+      "TIME",
+      () => sh("exec /bin/true"),
+      / EXIT {2}true /,
+    );
+    expect(out).toMatch(/^..:..:.. EXEC {2}true +\d+ +\d+ +\/.*true$/m);
+    expect(out).toMatch(/^Detaching 2 programs; this process itself was not seen starting\.$/m);
+  });
+
+  test("bootstrap-raw, of another object: the programs that are missing are named", async () => {
+    const other = fileURLToPath(new URL("../../samples/minimal/minimal.bpf.o", import.meta.url));
+    const { code, out, err } = await run(file("bootstrap-raw"), [other]);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toBe('minimal: has no program "handle_exec", "handle_exit" — it has: handle_tp\n');
+  });
+
+  test.skipIf(!kprobes)("kprobe (needs a kernel with kprobes)", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "bpf-tsgen-unlink-"));
+    const path = join(folder, "a-file");
+    writeFileSync(path, "");
+    const { out } = await use(
+      start(file("kprobe")),
+      "TIME",
+      () => {
+        rmSync(path);
+        spawnSync("rm", [path]);
+      },
+      / ENOENT .*a-file$/,
+    );
+    rmSync(folder, { recursive: true });
+    expect(out).toMatch(/^..:..:.. \S+ +\d+ +ok {7}\S*a-file$/m);
+    expect(out).toMatch(/^Detached\.$/m);
+  });
+
+  test.skipIf(kprobes)("kprobe, where the kernel has none: one line that says so", async () => {
+    const { code, out, err } = await run(file("kprobe"));
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toMatch(/^kprobe: nothing to attach to: .*or no kprobes .* — .*\n$/);
+  });
+
+  test("tc", async () => {
+    const child = start(file("tc"), ["lo"], 30_000, namespace);
+    const { out } = await use(child, "TIME", send, / in {2}UDP /);
+    expect(out).toMatch(/^Attached to lo by (tcx|clsact); /m);
+    expect(out).toMatch(/^..:..:.. out UDP {3}127\.0\.0\.1:\d+ +127\.0\.0\.1:9 +30 +64$/m);
+    expect(out).toMatch(/^Detached after \d+ packets; 0 more found the ring buffer full\.$/m);
+  });
+
+  test("xdp-counter", async () => {
+    const child = start(file("xdp-counter"), ["lo"], 30_000, namespace);
+    const { out } = await use(child, "lo at ", send, "UDP ");
+    expect(out).toMatch(/^UDP +3 +3 +132 {2}█+$/m);
+    expect(out).toMatch(/^Detached\.$/m);
+  });
+
+  test.each(names)(
+    "%s: wrong arguments are told how it is used, and without privileges why not",
+    async (name) => {
+      const wrong = await run(file(name), ["no such argument", "nor this", "nor that"]);
+      expect({ code: wrong.code, out: wrong.out }).toEqual({ code: 2, out: "" });
+      expect(wrong.err).toMatch(new RegExp(`^usage: ${name}( |\n)`));
+      expect(wrong.err.split("\n").length).toBe(2);
+      const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+      // Where nobody may not even read the sample, there is nothing to see.
+      if (spawnSync(nobody[0]!, [...nobody.slice(1), "test", "-r", join(samples, name)]).status !== 0) return;
+      const args = /^usage: \S+ [A-Z]/.test(wrong.err) ? ["lo"] : [];
+      const { code, out, err } = await run(file(name), args, 30_000, nobody);
+      expect({ code, out }).toEqual({ code: 1, out: "" });
+      expect(err).toMatch(/^.*\((EPERM|EACCES)\) — run it as root, .*\n$/);
+    },
+  );
+});
+
+test.each(names)("%s is complete, short, and listed", (name) => {
+  const application = readFileSync(join(samples, name, `${name}.ts`), "utf8");
+  expect(application.trimEnd().split("\n").length).toBeLessThanOrEqual(80);
+  const readme = readFileSync(join(samples, name, "README.md"), "utf8");
+  expect(readme).toMatch(new RegExp(`^# ${name}\n`));
+  expect(readme).toContain(`npx tsx samples/${name}/${name}.ts`);
+  expect(readFileSync(join(root, "README.md"), "utf8")).toContain(`](samples/${name})`);
+});
