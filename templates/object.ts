@@ -6,24 +6,14 @@ import type {
   SectionModel,
   Shadow,
 } from "../generator/model/model.js";
+import { mapType, programType } from "./classes.js";
 import { braces, type CodeBlockWriter, doc, key, str, write } from "./print.js";
 import { rt } from "./runtime.js";
 import { fields, memberDoc } from "./struct.js";
 import { codec, isPlain, tsType } from "./value.js";
 
-/** The class of a program: `bpf.Tracepoint`, `bpf.Tracepoint<"arguments">`. */
-function programType(program: ProgramModel): string {
-  return rt(program.class) + (program.target === "arguments" ? '<"arguments">' : "");
-}
-
 function programValue(program: ProgramModel): string {
   return `${rt("program")}(${programType(program)}, ${program.auto})`;
-}
-
-/** The class of a map: `bpf.HashMap<number, Event>`. */
-function mapType(map: MapModel): string {
-  const parameters = [...map.types.map(tsType), ...(map.inner ? [mapType(map.inner)] : [])];
-  return rt(map.class) + (parameters.length > 0 ? `<${parameters.join(", ")}>` : "");
 }
 
 /** `bpf.map(bpf.HashMap<number, Event>, bpf.u32, Event)` */

@@ -1,5 +1,5 @@
 import type { Member, NumberCodec, ValueType } from "../generator/model/model.js";
-import { access, key } from "./print.js";
+import { access, key } from "./escape.js";
 import { rt } from "./runtime.js";
 
 const typedArrays: Readonly<Record<NumberCodec, string>> = {

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { help } from "../generator/command.js";
+import { help } from "../generator/help.js";
 import { generate } from "../generator/index.js";
 
 /** README's first program, compiled, generated and type-checked as it stands. */

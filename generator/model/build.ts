@@ -77,7 +77,8 @@ function refusing<T>(read: () => T): T {
   }
 }
 
-function isRawBtf(bytes: Uint8Array): boolean {
+/** Whether a file is BTF without an object around it, of either byte order. */
+export function isRawBtf(bytes: Uint8Array): boolean {
   return (bytes[0] === 0x9f && bytes[1] === 0xeb) || (bytes[0] === 0xeb && bytes[1] === 0x9f);
 }
 

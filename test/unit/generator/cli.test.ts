@@ -265,7 +265,7 @@ describe("about itself", () => {
       "--char-arrays",
     ])
       expect(stdout).toContain(option);
-    expect(stdout.split("\n").every((line) => line.length <= 120)).toBe(true);
+    expect(stdout.split("\n").every((line) => line.length <= 80)).toBe(true);
     expect(bpfTsgen("--help", "nowhere.o", "--embed", "wrong").stdout).toBe(stdout);
   });
 

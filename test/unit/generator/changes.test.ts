@@ -1,0 +1,331 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { check } from "../../../generator/check.js";
+import { diff, generate, version } from "../../../generator/index.js";
+import { reportChanges } from "../../../generator/report/changes.js";
+import { plain, styleFor } from "../../../generator/report/style.js";
+import { ensurePackages } from "../../machine.js";
+
+/** A program, and each kind of change to it that application code may notice, compiled for real. */
+const base = `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+enum state { IDLE, RUNNING, DONE };
+struct pair { __u16 a; __u16 b; };
+struct event { __u32 pid; __u16 port; __u8 level; __u8 spare; enum state state; char comm[16]; struct pair pair; __u8 low : 4; __u8 high : 4; };
+struct value { __u64 count; __u32 last; __u32 flags; };
+const volatile __u32 wanted = 1;
+__u64 dropped = 0;
+struct pair both = {};
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 64); __type(key, __u32); __type(value, struct value); } live SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 8); __type(key, __u32); __type(value, __u64); } table SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); __type(value, struct event); } events SEC(".maps");
+SEC("tp/sched/sched_process_exec") int on_exec(void *ctx) { dropped += wanted + both.a; return 0; }
+SEC("xdp") int count(struct xdp_md *ctx) { return 2; }
+`;
+
+const folder = mkdtempSync(join(tmpdir(), "bpf-tsgen-changes-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const missing = ensurePackages(["clang", "libbpf-dev"]);
+
+function compile(source: string): Uint8Array {
+  writeFileSync(join(folder, "p.bpf.c"), source);
+  const headers = [
+    "-idirafter",
+    "/usr/include/x86_64-linux-gnu",
+    "-idirafter",
+    "/usr/include/aarch64-linux-gnu",
+  ];
+  const args = ["-g", "-O2", "-Wall", "-target", "bpf", ...headers, "-c", "p.bpf.c", "-o", "p.bpf.o"];
+  const { status, stderr } = spawnSync("clang", args, { cwd: folder, encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
+  return readFileSync(join(folder, "p.bpf.o"));
+}
+
+type Row = readonly [what: string, from: string | RegExp, to: string, ...report: string[]];
+const rows: readonly Row[] = [
+  [
+    "a map added",
+    /(struct \{ .* \}) table/,
+    '$1 table SEC(".maps");\n$1 more',
+    "compatible: map more: added",
+  ],
+  ["a map removed", /.* table SEC.*\n/, "", "breaking: map table: removed"],
+  ["a map renamed", " live SEC", " alive SEC", "breaking: map live: renamed to alive"],
+  ["a map resized", "max_entries, 64", "max_entries, 32", "compatible: map live: 64 → 32 entries"],
+  ["an array shrunk", "max_entries, 8", "max_entries, 4", "breaking: map table: 8 → 4 entries"],
+  ["an array grown", "max_entries, 8", "max_entries, 9", "compatible: map table: 8 → 9 entries"],
+  ["a ring resized", "max_entries, 4096", "max_entries, 8192", "compatible: map events: 4096 → 8192 bytes"],
+  [
+    "a map of another kind",
+    "TYPE_HASH",
+    "TYPE_LRU_HASH",
+    "compatible: map live: BPF_MAP_TYPE_HASH → BPF_MAP_TYPE_LRU_HASH",
+  ],
+  [
+    "a map of another class",
+    "TYPE_HASH",
+    "TYPE_PERCPU_HASH",
+    "breaking: map live: BPF_MAP_TYPE_HASH → BPF_MAP_TYPE_PERCPU_HASH: HashMap<number, Value> became PerCpuHashMap<number, Value>",
+  ],
+  [
+    "a key widened to a bigint",
+    "__type(key, __u32); __type(value, struct value)",
+    "__type(key, __u64); __type(value, struct value)",
+    "breaking: map live: key: __u32 → __u64: number became bigint",
+  ],
+  [
+    "a key narrowed",
+    "__type(key, __u32); __type(value, struct value)",
+    "__type(key, __u16); __type(value, struct value)",
+    "breaking: map live: key: __u32 → __u16: not all values fit any more",
+  ],
+  [
+    "a value of another type",
+    "__type(value, __u64)",
+    "__type(value, struct value)",
+    "breaking: map table: value: __u64 → struct value: bigint became Value",
+  ],
+  [
+    "a record of another type",
+    "__type(value, struct event)",
+    "__type(value, struct value)",
+    "breaking: map events: record: struct event → struct value: Event became Value",
+    "breaking: State: removed (enum state)",
+    "breaking: Event: removed (struct event)",
+  ],
+  [
+    "a field added to what is only read",
+    "char comm[16];",
+    "char comm[16]; __u64 when;",
+    "compatible: Event: moved: pair, low, high",
+    "compatible: Event.when: added (__u64)",
+  ],
+  [
+    "a field added to what is written",
+    "__u32 flags; }",
+    "__u32 flags; __u64 more; }",
+    "breaking: Value.more: added (__u64): code that writes whole values must give it",
+  ],
+  ["a field removed", "__u8 spare;", "", "breaking: Event.spare: removed (__u8)"],
+  ["a field renamed", "__u32 pid;", "__u32 tgid;", "breaking: Event.pid: renamed to tgid"],
+  [
+    "fields moved",
+    "__u32 last; __u32 flags;",
+    "__u32 flags; __u32 last;",
+    "compatible: Value: moved: last, flags",
+  ],
+  [
+    "a field widened",
+    "__u8 level; __u8 spare;",
+    "__u16 level;",
+    "breaking: Event.spare: removed (__u8)",
+    "compatible: Event.level: __u8 → __u16",
+  ],
+  [
+    "a field widened to a bigint",
+    "__u32 last; __u32 flags;",
+    "__u64 last; __u32 flags;",
+    "breaking: Value.last: __u32 → __u64: number became bigint",
+    "compatible: Value.flags: moved from 12 to 16",
+  ],
+  [
+    "a field narrowed",
+    "__u16 port;",
+    "__u8 port;",
+    "breaking: Event.port: __u16 → __u8: not all values fit any more",
+    "compatible: Event: moved: level, spare",
+  ],
+  ["a field with another sign", "__u16 port;", "__s16 port;", "breaking: Event.port: __u16 → __s16"],
+  [
+    "a text longer",
+    "char comm[16]",
+    "char comm[20]",
+    "compatible: Event.comm: char[16] → char[20]",
+    "compatible: Event: moved: pair, low, high",
+  ],
+  [
+    "a text shorter",
+    "char comm[16]",
+    "char comm[12]",
+    "breaking: Event.comm: char[16] → char[12]: not all values fit any more",
+    "compatible: Event: moved: pair, low, high",
+  ],
+  [
+    "a bit-field narrower",
+    "high : 4",
+    "high : 3",
+    "breaking: Event.high: __u8 : 4 → __u8 : 3: not all values fit any more",
+  ],
+  [
+    "a type of another name, laid out alike",
+    "__u32 pid;",
+    "unsigned int pid;",
+    "compatible: Event.pid: __u32 → unsigned int, laid out alike",
+  ],
+  [
+    "a type renamed",
+    /struct value/g,
+    "struct amount",
+    "breaking: map live: value: struct value → struct amount: Value became Amount",
+    "breaking: Value: renamed to Amount",
+  ],
+  ["an enum value added", "DONE }", "DONE, GONE }", "compatible: State.GONE: added (3)"],
+  ["an enum value removed", ", DONE }", " }", "breaking: State.DONE: removed (2)"],
+  ["an enum value renamed", "DONE }", "ENDED }", "breaking: State.DONE: renamed to ENDED"],
+  [
+    "an enum value changed",
+    "RUNNING,",
+    "RUNNING = 7,",
+    "breaking: State.RUNNING: 1 → 7",
+    "breaking: State.DONE: 2 → 8",
+  ],
+  [
+    "a program added",
+    /$/,
+    'SEC("xdp") int more(struct xdp_md *ctx) { return 2; }\n',
+    "compatible: program more: added",
+  ],
+  ["a program removed", /SEC\("xdp"\).*\n/, "", "breaking: program count: removed"],
+  ["a program renamed", "int count(", "int counted(", "breaking: program count: renamed to counted"],
+  [
+    "a program with another target",
+    "tp/sched/sched_process_exec",
+    "tp/sched/sched_process_exit",
+    'compatible: program on_exec: SEC("tp/sched/sched_process_exec") → SEC("tp/sched/sched_process_exit")',
+  ],
+  [
+    "a program without its target",
+    "tp/sched/sched_process_exec",
+    "tp",
+    'breaking: program on_exec: SEC("tp/sched/sched_process_exec") → SEC("tp"): attach() leaves it out',
+  ],
+  [
+    "a program of another kind",
+    'SEC("xdp")',
+    'SEC("tc")',
+    'breaking: program count: SEC("xdp") → SEC("tc"): Xdp became Tc<"arguments">',
+  ],
+  [
+    "a global added",
+    "__u64 dropped = 0;",
+    "__u64 dropped = 0; __u8 extra = 0;",
+    "compatible: bss.extra: added (__u8)",
+  ],
+  [
+    "a global removed",
+    /struct pair both = \{\};(.*) \+ both\.a/s,
+    "$1",
+    "breaking: bss.both: removed (struct pair)",
+  ],
+  [
+    "a global in another section",
+    "__u64 dropped = 0;",
+    "__u64 dropped = 1;",
+    "breaking: bss.dropped: is in data now",
+  ],
+  [
+    "a global of another type",
+    "__u64 dropped",
+    "__u32 dropped",
+    "breaking: bss.dropped: __u64 → __u32: bigint became number",
+  ],
+  ["other code", "return 0; }", "return 1; }"],
+];
+
+const cases = rows.map(([what, from, to, ...report]) => ({
+  what,
+  edit: (source: string) => (typeof from === "string" ? source.replace(from, to) : source.replace(from, to)),
+  report,
+}));
+
+describe.skipIf(missing.length > 0)("what has changed for application code", () => {
+  let before: Uint8Array = new Uint8Array();
+  beforeAll(() => {
+    before = compile(base);
+  });
+
+  it.each(cases)("$what", ({ edit, report }) => {
+    const edited = edit(base);
+    expect(edited).not.toBe(base);
+    const after = compile(edited);
+    const { changes, breaking } = diff(before, after, { file: "p.bpf.o" });
+    const text = reportChanges(changes, plain);
+    // Globals move when others come and go: that is said as well, and is not what is asked here.
+    const lines = text
+      .split("\n")
+      .filter(
+        (line) =>
+          !/^ {2}compatible: (bss|data): moved|: moved from/.test(line) || report.includes(line.trim()),
+      );
+    expect(lines.map((line) => line.trim()).filter(Boolean)).toEqual(report);
+    expect(breaking).toBe(report.some((line) => line.startsWith("breaking")));
+    // A check of the skeleton says the same, however the skeleton has its object.
+    for (const embed of ["inline", "url", "none"] as const) {
+      const options = { file: "p.bpf.o", embed };
+      const checked = check(generate(before, options).text, generate(after, options).text);
+      expect(reportChanges(checked.changes, plain)).toBe(text);
+      expect(checked.state).toBe(changes.length > 0 ? "stale" : embed === "inline" ? "code" : "current");
+    }
+  });
+
+  it("is nothing for the same object", () => {
+    expect(diff(before, before, { file: "p.bpf.o" })).toEqual({ breaking: false, changes: [] });
+  });
+});
+
+describe.skipIf(missing.length > 0)("a checked skeleton", () => {
+  let text = "";
+  beforeAll(() => {
+    text = generate(compile(base), { file: "p.bpf.o" }).text;
+  });
+
+  it("may have other line endings", () => {
+    expect(check(text.replace(/\n/g, "\r\n"), text)).toEqual({ state: "current", changes: [] });
+  });
+
+  it("may be missing, or no skeleton at all", () => {
+    expect(check(undefined, text)).toEqual({ state: "missing", changes: [] });
+    expect(check("export const a = 1;\n", text)).toEqual({ state: "unknown", changes: [] });
+  });
+
+  it("says that another version has made it", () => {
+    const old = text.replace(`bpf-tsgen ${version}`, "bpf-tsgen 0.9.0").replace("/** `SEC", "/** SEC: `SEC");
+    expect(check(old, text).reason).toBe(`made by bpf-tsgen 0.9.0, and this is ${version}`);
+  });
+
+  it("says where it was edited", () => {
+    const line = 1 + text.split("\n").findIndex((at) => at.includes("decode:"));
+    const edited = text.replace("decode:", "decode :");
+    expect(check(edited, text)).toEqual({
+      state: "stale",
+      changes: [],
+      reason: `differs from line ${line} on: has it been edited?`,
+    });
+  });
+});
+
+describe("a report", () => {
+  const change = { kind: "map-removed", breaking: true, of: "map live", message: "removed" } as const;
+
+  it("has columns and colours on a terminal only", () => {
+    const other = { ...change, breaking: false, of: "map x", message: "8 → 9 entries" };
+    const show = (isTTY: boolean, env: Record<string, string>): string =>
+      reportChanges([other, change], styleFor({ isTTY }, env));
+    expect(show(false, {})).toBe("  breaking: map live: removed\n  compatible: map x: 8 → 9 entries\n");
+    expect(show(true, { NO_COLOR: "1" })).toBe(
+      "  breaking    map live  removed\n  compatible  map x     8 → 9 entries\n",
+    );
+    expect(show(true, { TERM: "xterm" })).toContain("\x1b[31mbreaking  \x1b[39m");
+    expect(show(true, { TERM: "dumb" })).not.toContain("\x1b");
+    expect(show(false, { FORCE_COLOR: "1" })).toContain("\x1b[31mbreaking\x1b[39m");
+  });
+
+  it("cannot be broken by names", () => {
+    const hostile = { ...change, of: "map \x1b[2J\nbreaking" };
+    expect(reportChanges([hostile], plain)).toBe("  breaking: map \ufffd[2J\ufffdbreaking: removed\n");
+  });
+});
