@@ -46,7 +46,7 @@ const todos: Readonly<Record<string, string | undefined>> = {
   "bpf_xdp_detach EEXIST": "another program is attached there, or in another mode: query() says which",
   "bpf_tc_attach EEXIST": "leave handle and priority out, or replace the filter that has them",
   "bpf_tc_attach EINVAL": "has the interface a clsact qdisc? createHook() makes one",
-  "bpf_tc_hook_create EINVAL": "clsact has ingress (1) and egress (2); make other qdiscs with tc(8)",
+  "bpf_tc_hook_create EINVAL": "clsact has ingress and egress; make other qdiscs with tc(8)",
   EINVAL: "is there such a hook or filter? See tc(8): tc qdisc show, tc filter show",
   ENOENT: "is there such a hook or filter? See tc(8): tc qdisc show, tc filter show",
 };
@@ -149,7 +149,7 @@ export const xdp = {
 
 /** A place where traffic-control programs attach: `struct bpf_tc_hook`. */
 export type TcHook = InterfaceTarget & {
-  /** A member of `TcAttachPoint`: 1 ingress, 2 egress, 4 custom; 3 for both, to destroy the whole hook. */
+  /** `TcAttachPoint.INGRESS`, `EGRESS` or `CUSTOM`; ingress and egress (`|`) to destroy the whole hook. */
   readonly attachPoint: number;
   /** The qdisc or class of a custom attach point: `(major << 16) | minor`. */
   readonly parent?: number | undefined;
@@ -255,7 +255,7 @@ export const tc = {
   },
 
   /**
-   * Removes all filters of a direction, whoever attached them; with `attachPoint` 3 the clsact qdisc, too
+   * Removes all filters of a direction, whoever attached them; with both directions the clsact qdisc, too
    * (`bpf_tc_hook_destroy`).
    */
   destroyHook(hook: TcHook): void {

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
-import { type GenerateOptions, generate } from "../../generator/index.js";
+import { type GenerateOptions, generate, generateTypes } from "../../generator/index.js";
 
 /** Skeletons as they are committed; `npm run golden` writes them anew. The root tsconfig checks their types. */
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -22,9 +22,15 @@ const kindsWarnings = [
   'map "ring": the type of its records is not known, they are bytes — --event ring=TYPE',
 ];
 
+const samples = readdirSync(join(root, "samples")).filter((name) =>
+  existsSync(join(root, "samples", name, `${name}.skel.ts`)),
+);
+
 const goldens: readonly Golden[] = [
-  { object: "samples/minimal/minimal.bpf.o", skeleton: "samples/minimal/minimal.skel.ts" },
-  { object: "samples/bootstrap/bootstrap.bpf.o", skeleton: "samples/bootstrap/bootstrap.skel.ts" },
+  ...samples.map((name) => ({
+    object: `samples/${name}/${name}.bpf.o`,
+    skeleton: `samples/${name}/${name}.skel.ts`,
+  })),
   {
     object: "test/fixtures/types.bpf.o",
     skeleton: "test/golden/types.skel.ts",
@@ -128,6 +134,12 @@ describe.each(goldens)("$skeleton", (golden) => {
     );
     expect(make(golden, { embed: "none" }).text).toContain("\n  object: bpf.none(),\n});\n");
   });
+});
+
+it("samples/bootstrap-raw/bootstrap.types.ts is what the generator makes", async () => {
+  const file = "samples/bootstrap/bootstrap.bpf.o";
+  const { text } = generateTypes(readFileSync(join(root, file)), { file, types: ["event"] });
+  await expect(text).toMatchFileSnapshot(join(root, "samples/bootstrap-raw/bootstrap.types.ts"));
 });
 
 describe("a formatter", () => {

@@ -241,6 +241,22 @@ describeKernel("objects without a skeleton", () => {
     expect(existsSync(folder)).toBe(false);
   });
 
+  test("programs, maps and links are pinned and unpinned by hand", () => {
+    using object = attached();
+    object.detach();
+    const program = object.program("on_getppid");
+    const link = program.attach();
+    const pin = `/sys/fs/bpf/bpf-tsgen-pin-${process.pid}`;
+    for (const pinnable of [program, object.map("calls"), link]) {
+      pinnable.pin(pin);
+      expect(existsSync(pin)).toBe(true);
+      expect(thrown(() => pinnable.pin(pin))).toMatchObject({ code: "EEXIST" });
+      pinnable.unpin(pin);
+      expect(existsSync(pin)).toBe(false);
+      expect(() => pinnable.pin(undefined as never)).toThrow(TypeError);
+    }
+  });
+
   test("logLevel: a number, or else refused", () => {
     using object = BpfObject.open(path, { logLevel: 4 }).load();
     expect(object.state).toBe("loaded");

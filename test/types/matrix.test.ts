@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -21,7 +21,9 @@ const compilers: readonly (readonly [folder: string, version: string, flags: obj
 ];
 
 const skeletons = [
-  ...["minimal", "bootstrap"].map((name) => join(root, `samples/${name}/${name}.skel.ts`)),
+  ...readdirSync(join(root, "samples"))
+    .map((name) => join(root, "samples", name, `${name}.skel.ts`))
+    .filter((file) => existsSync(file)),
   ...readdirSync(join(root, "test/golden"))
     // The one that imports the runtime's source says nothing of what is built of it.
     .filter((file) => file.endsWith(".skel.ts") && file !== "options.skel.ts")
