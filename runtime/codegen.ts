@@ -39,6 +39,7 @@ export { type Events, events } from "./codec/events.js";
 export { type StructSpec, struct, type UnionPart, type UnionSpec, union } from "./codec/struct.js";
 export type { ArrayView, Codec, Input, Union, Unions, View } from "./codec/types.js";
 export { copy, toJson } from "./codec/view.js";
+export { ArenaMap } from "./maps/arena.js";
 export { ArrayMap } from "./maps/array.js";
 export { HashMap, RawMap } from "./maps/hash.js";
 export { LpmTrie } from "./maps/lpm.js";

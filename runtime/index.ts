@@ -50,6 +50,7 @@ export {
   programTypeName,
   TcAttachPoint,
 } from "./kernel/types.js";
+export { ArenaMap } from "./maps/arena.js";
 export { ArrayMap } from "./maps/array.js";
 export { HashMap, RawMap, type SetOptions } from "./maps/hash.js";
 export { Cidr, cidr, LpmTrie } from "./maps/lpm.js";

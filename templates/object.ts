@@ -63,7 +63,13 @@ function shadowValue({ size, members, functions }: Shadow): string {
 
 /** `BPF_MAP_TYPE_HASH`, `__u32` to `struct event`, 8192 entries. */
 function mapDoc({ class: kind, type, c, maxEntries }: MapModel): string {
-  const unit = /RingBuf$/.test(kind) ? "bytes" : maxEntries === 1 ? "entry" : "entries";
+  const unit = /RingBuf$/.test(kind)
+    ? "bytes"
+    : kind === "ArenaMap"
+      ? "pages"
+      : maxEntries === 1
+        ? "entry"
+        : "entries";
   const entries = maxEntries === 0 ? "" : `, ${maxEntries} ${unit}`;
   const { key: k, value } = c;
   const what =

@@ -43,6 +43,7 @@ const classes: Readonly<Record<string, readonly [MapClass, ...("key" | "value" |
   DEVMAP: ["RedirectMap", "value"],
   DEVMAP_HASH: ["RedirectMap", "value"],
   CPUMAP: ["RedirectMap", "value"],
+  ARENA: ["ArenaMap"],
   ARRAY_OF_MAPS: ["ArrayOfMaps"],
   HASH_OF_MAPS: ["HashOfMaps", "key"],
 };

@@ -131,6 +131,7 @@ export interface ProgramModel {
 
 /** The classes that maps have in the runtime; codegen has a function of each name, its first letter lowered. */
 export type MapClass =
+  | "ArenaMap"
   | "ArrayMap"
   | "ArrayOfMaps"
   | "BloomFilter"

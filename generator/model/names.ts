@@ -52,8 +52,9 @@ export function numbering(taken: Set<string> = new Set()): (name: string) => str
   };
 }
 
-/** The member of a skeleton that a section is: `.data.foo` → `data_foo`. */
+/** The member of a skeleton that a section is: `.data.foo` → `data_foo`, and clang's name for arenas → `arena`. */
 export function sectionMember(section: string): string {
+  if (section === ".addr_space.1") return "arena";
   return section.replace(/^\./, "").replace(/[^A-Za-z0-9_]/g, "_");
 }
 

@@ -26,7 +26,7 @@ export function readSections(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol
     if (seen.has(type.name)) throw new FormatError(".BTF", `section ${quote(type.name)}: is there twice`);
     seen.add(type.name);
     if (type.name === ".kconfig") found.push({ ...kconfig(btf, type), index: Number.MAX_SAFE_INTEGER });
-    if (!/^\.(rodata|data|bss)(\.|$)/.test(type.name)) continue;
+    if (!/^\.((rodata|data|bss)(\.|$)|addr_space\.1$)/.test(type.name)) continue;
     const section = named.get(type.name);
     if (!section) continue;
     const bySymbol = symbolsOf.get(section.index);

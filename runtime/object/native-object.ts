@@ -6,6 +6,7 @@ import { MapType } from "../kernel/types.js";
 import { BpfMap, type MapHandle } from "../maps/map.js";
 import { destroyAll, Link, libbpfLink } from "../programs/link.js";
 import { ProgramOwner } from "../programs/program.js";
+import { ARENA_SECTION, type LoadedArena, prepareArena } from "./arena.js";
 import { loadError, withoutPrefix } from "./load-error.js";
 
 const EBUSY = 16;
@@ -35,6 +36,7 @@ export class NativeObject extends ProgramOwner {
   #bytes: Uint8Array | undefined;
   readonly #open: (bytes: Uint8Array) => number;
   readonly #innerMaps = new Map<number, MapHandle>();
+  readonly #arenas = new Map<number, LoadedArena>();
   readonly #closers: (() => void)[] = [];
 
   /** @param open makes a `struct bpf_object` of bytes; what is to be done at every opening is part of it. */
@@ -86,8 +88,11 @@ export class NativeObject extends ProgramOwner {
   /** Creates the maps and loads the programs (`bpf_object__load`); closes the object when that fails. */
   load(): void {
     const pointer = this.#use("open");
+    const arenas = new Map<number, ReturnType<typeof prepareArena>>();
     for (const map of this.mapPointers()) {
       clearRecordSizes(map);
+      if (libbpf.bpf_map__type(map) === MapType.ARENA && libbpf.bpf_map__autocreate(map))
+        arenas.set(map, prepareArena(`${this.name}: arena "${libbpf.bpf_map__name(map)}"`, map));
       // libbpf forgets it once the map is created.
       const inner = libbpf.bpf_map__inner_map(map);
       if (inner !== 0) this.#innerMaps.set(map, handleOf(inner));
@@ -98,6 +103,10 @@ export class NativeObject extends ProgramOwner {
       throw loadError(this.name, "bpf_object__load", -call.result, call.said);
     }
     this.#state = "loaded";
+    for (const [map, find] of arenas) {
+      const arena = find();
+      if (arena) this.#arenas.set(map, arena);
+    }
     this.#bytes = undefined;
   }
 
@@ -129,6 +138,8 @@ export class NativeObject extends ProgramOwner {
 
   /** The `struct bpf_map` of a C name, or of a data section such as `.bss`. */
   mapPointer(name: string): number {
+    if (name === ARENA_SECTION)
+      for (const map of this.mapPointers()) if (libbpf.bpf_map__type(map) === MapType.ARENA) return map;
     const pointer = libbpf.bpf_object__find_map_by_name(this.#use(), name);
     if (pointer === 0) throw this.#noSuch("map", name);
     return pointer;
@@ -140,8 +151,21 @@ export class NativeObject extends ProgramOwner {
     const pointer = this.mapPointer(name);
     const handle = { ...handleOf(pointer), inner: this.#innerMaps.get(pointer) };
     if (handle.fd < 0) throw stateError(`map "${name}"`, "was not created — set autocreate before load()");
+    if (handle.type === MapType.ARENA)
+      return Object.assign(handle, { mapped: this.#arenas.get(pointer)?.mapped });
     if (handle.type !== MapType.STRUCT_OPS) return handle;
     return Object.assign(handle, { attach: () => this.#attachStructOps(name, pointer) });
+  }
+
+  /** The global variables in the object's arena. */
+  arenaGlobals(): Uint8Array {
+    this.#use("loaded");
+    const { globals } = this.#arenas.get(this.mapPointer(ARENA_SECTION)) ?? {};
+    if (globals) return globals;
+    throw stateError(
+      `${this.name}: ${ARENA_SECTION}`,
+      "is not mapped — libbpf maps an arena that it creates, not one that is reused",
+    );
   }
 
   #attachStructOps(name: string, pointer: number): Link {

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { hostLittleEndian } from "../codec/memory.js";
 import { BpfError } from "../errors.js";
-import { libbpf, listening, opts, systemError } from "../ffi/native.js";
+import { expectLibbpf, libbpf, listening, opts, systemError } from "../ffi/native.js";
 import { backfill } from "../programs/sections.js";
+import { ARENA_SECTION } from "./arena.js";
 import { loadError } from "./load-error.js";
 import { NativeObject, programsOf } from "./native-object.js";
 
@@ -46,6 +47,8 @@ export function openObject(source: string | Uint8Array, options: OpenOptions = {
   return new NativeObject(name, bytes, (bytes) => {
     const address = opts("bpf_object_open_opts", values);
     const call = listening(() => libbpf.bpf_object__open_mem(bytes, bytes.length, address));
+    if (call.result === 0 && Buffer.from(bytes).includes(`\0${ARENA_SECTION}\0`))
+      expectLibbpf(`${name}: ${ARENA_SECTION}`, "1.4");
     if (call.result === 0) throw loadError(name, "bpf_object__open_mem", call.errno, call.said);
     for (const program of programsOf(call.result)) backfill(program);
     return call.result;

@@ -1,11 +1,13 @@
-import { hostLittleEndian, Memory } from "../codec/memory.js";
+import { Memory } from "../codec/memory.js";
 import { AT, defineFields, type FieldCodec, type FieldTable, fastMembers, MEMORY } from "../codec/view.js";
 import { BpfError, stateError } from "../errors.js";
-import { borrow, check, giveBack, libbpf, systemError, viewNative } from "../ffi/native.js";
+import { check, expectLibbpf, libbpf, systemError, viewNative } from "../ffi/native.js";
 import { RawMap } from "../maps/hash.js";
 import { BpfMap } from "../maps/map.js";
 import { MappedMemory } from "../maps/mapping.js";
 import { BPF_F_MMAPABLE } from "../maps/types.js";
+import { ARENA_SECTION } from "./arena.js";
+import { initialValue } from "./initial-value.js";
 import type { NativeObject } from "./native-object.js";
 
 /** What generated code says of a data section: `.bss` and the variables in it. */
@@ -44,15 +46,6 @@ export interface OpenSection {
   close(why?: string): void;
 }
 
-/** libbpf's own copy of what a map will hold (`bpf_map__initial_value`); its address is 0 where libbpf lends none. */
-export function initialValue(pointer: number): { readonly address: number; readonly size: number } {
-  const out = borrow(8);
-  const address = libbpf.bpf_map__initial_value(pointer, out.address);
-  const size = Number(new DataView(out.bytes.buffer).getBigUint64(0, hostLittleEndian));
-  giveBack(out);
-  return { address, size };
-}
-
 /** The variables of a data section as they will be loaded, to be changed; `commit` hands them to libbpf. */
 export function initialSection(
   object: NativeObject,
@@ -60,6 +53,7 @@ export function initialSection(
 ): OpenSection & { commit(): void } {
   const where = `${object.name}: ${spec.section}`;
   const { address, size } = initialValue(object.mapPointer(spec.section));
+  if (address === 0 && spec.section === ARENA_SECTION) expectLibbpf(where, "1.4");
   if (address === 0) throw stateError(where, "has no initial value — is the map reused?");
   checkSize(object, spec, size);
   // A copy: libbpf moves and protects the original during load().
@@ -79,6 +73,13 @@ export function initialSection(
 /** The variables of a loaded data section: mapped where BPF programs may change them, else a frozen copy. */
 export function loadedSection(object: NativeObject, spec: SectionSpec<unknown>): OpenSection {
   const where = `${object.name}: ${spec.section}`;
+  if (spec.section === ARENA_SECTION) {
+    const globals = object.arenaGlobals();
+    checkSize(object, spec, globals.length);
+    // libbpf has mapped it, and unmaps it when the object is closed.
+    const memory = new Memory(globals);
+    return { variables: sectionVariables(spec, memory), close: () => memory.release(where) };
+  }
   const handle = object.mapHandle(spec.section);
   checkSize(object, spec, handle.valueSize);
   if (isFrozen(spec.section)) {

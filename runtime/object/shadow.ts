@@ -14,9 +14,9 @@ import {
 import { Memory } from "../codec/memory.js";
 import { BpfError } from "../errors.js";
 import { libbpf, viewNative } from "../ffi/native.js";
+import { initialValue } from "./initial-value.js";
 import type { NativeObject } from "./native-object.js";
 import { type NewSection, rewriteSections } from "./rewrite.js";
-import { initialValue } from "./section.js";
 
 /** `BPF_PROG_TYPE_STRUCT_OPS`. */
 export const PROG_TYPE_STRUCT_OPS = 27;
