@@ -160,6 +160,8 @@ export interface Child {
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+/** In a virtual machine, which is slow, the tests run compiled. */
+const compiled = import.meta.url.endsWith(".js");
 
 /** Starts a child; after `timeout` milliseconds it is killed, which its `signal` then tells. */
 export function start(
@@ -169,8 +171,9 @@ export function start(
   prefix: string[] = [],
 ): Child {
   const started = performance.now();
-  const file = fileURLToPath(new URL(`children/${name}.ts`, import.meta.url));
-  const [command, ...rest] = [...prefix, process.execPath, "--expose-gc", "--import", "tsx", file, ...args];
+  const file = fileURLToPath(new URL(`children/${name}${compiled ? ".js" : ".ts"}`, import.meta.url));
+  const loader = compiled ? [] : ["--import", "tsx"];
+  const [command, ...rest] = [...prefix, process.execPath, "--expose-gc", ...loader, file, ...args];
   const child = spawn(command!, rest, { cwd: root, stdio: ["pipe", "pipe", "pipe"] });
   let out = "";
   let err = "";
