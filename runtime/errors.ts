@@ -5,6 +5,8 @@ export interface SourceLine {
   readonly file: string;
   readonly line: number;
   readonly text: string;
+  /** Where in the line, counted from 1; absent where the object does not tell. */
+  readonly column?: number | undefined;
 }
 
 /** What a {@link BpfError} carries besides its message. */
@@ -27,15 +29,15 @@ export class BpfError extends Error {
   /** The name of the errno (`"EACCES"`), or `"ERR_BPF_CLOSED"`, `"ERR_BPF_STATE"`, `"ERR_BPF_RECORD"`, … */
   readonly code: string;
   /** The positive errno, when the kernel or libbpf gave one. */
-  readonly errno?: number;
+  declare readonly errno?: number;
   /** The libbpf or libc function that failed. */
-  readonly syscall?: string;
+  declare readonly syscall?: string;
   /** The program that the verifier refused. */
-  readonly program?: string;
+  declare readonly program?: string;
   /** The verifier's whole log, or what else libbpf said during the failed call. */
-  readonly log?: string;
+  declare readonly log?: string;
   /** The C line at which the verifier stopped. */
-  readonly source?: SourceLine;
+  declare readonly source?: SourceLine;
 
   constructor(message: string, details: BpfErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -43,7 +45,8 @@ export class BpfError extends Error {
     if (details.errno !== undefined) this.errno = details.errno;
     if (details.syscall !== undefined) this.syscall = details.syscall;
     if (details.program !== undefined) this.program = details.program;
-    if (details.log !== undefined) this.log = details.log;
+    // A thousand lines, when Node prints the error: its message holds what matters of them.
+    if (details.log !== undefined) Object.defineProperty(this, "log", { value: details.log });
     if (details.source !== undefined) this.source = details.source;
   }
 }

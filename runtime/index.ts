@@ -28,6 +28,7 @@ export { Memory } from "./codec/memory.js";
 export type { ArrayView, Codec, Input, Union, Unions, View } from "./codec/types.js";
 export { copy, toJson } from "./codec/view.js";
 export { BpfError, type BpfErrorDetails, type SourceLine } from "./errors.js";
+export { type Logger, setLogger } from "./ffi/native.js";
 export { probe } from "./kernel/probe.js";
 export {
   type Closable,

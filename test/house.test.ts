@@ -14,7 +14,10 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
   ["runtime/codec/", ["runtime/codec/", "runtime/errors.ts", "node:os", "node:util"]],
   [
     "runtime/ffi/koffi.ts",
-    ["runtime/ffi/prototypes.ts", "runtime/errors.ts", "node:module", "node:worker_threads", "koffi"],
+    [
+      ...["runtime/ffi/prototypes.ts", "runtime/ffi/hints.ts", "runtime/errors.ts"],
+      ...["node:module", "node:worker_threads", "koffi"],
+    ],
   ],
   ["runtime/ffi/", ["runtime/ffi/", "runtime/errors.ts", "node:fs", "node:util"]],
   ["runtime/kernel/", ["runtime/kernel/", "runtime/ffi/native.ts", "runtime/errors.ts"]],

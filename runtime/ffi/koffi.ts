@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { isMainThread } from "node:worker_threads";
 import type * as Koffi from "koffi";
 import { BpfError } from "../errors.js";
+import { libraryHint } from "./hints.js";
 import {
   type CType,
   type Functions,
@@ -38,11 +39,7 @@ function openLibbpf(): Koffi.LibraryHandle {
     library = koffi().load(path);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new BpfError(
-      `${path}: ${reason} — install libbpf 1.1 or newer (Debian, Ubuntu: libbpf1; Fedora, Alpine, Arch: libbpf), ` +
-        "or set LIBBPF_PATH to it",
-      { code: "ERR_BPF_LIBRARY", cause },
-    );
+    throw new BpfError(`${path}: ${reason} — ${libraryHint(reason)}`, { code: "ERR_BPF_LIBRARY", cause });
   }
   return library;
 }
@@ -122,6 +119,11 @@ export function errno(): number {
   return koffi().errno();
 }
 
+/** Sets errno back to what a call left in it. */
+export function setErrno(number: number): void {
+  koffi().errno(number);
+}
+
 /**
  * `size` zeroed bytes outside the JavaScript heap, at an address that never changes.
  *
@@ -141,14 +143,6 @@ export function allocate(size: number): { address: number; bytes: Uint8Array } {
  */
 export function viewNative(address: number, size: number): Uint8Array {
   return new Uint8Array(koffi().view(BigInt(address), size));
-}
-
-/** Makes a function pointer of a `libbpf_print_fn_t`. One a process: koffi has 8192 slots and no more. */
-export function registerPrint(print: (level: number, format: number, args: number) => number): number {
-  const type = koffi().pointer(
-    koffi().proto("int bpf_tsgen_print(int level, uintptr_t format, uintptr_t args)"),
-  );
-  return Number(koffi().register(print, type));
 }
 
 /** `fcntl(2)`: a duplicate of a descriptor, from the third argument on. */

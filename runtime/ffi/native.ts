@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import { BpfError, type BpfErrorDetails, errnoName } from "../errors.js";
-import { allocate, errno, libbpf, libc, registerPrint, viewNative } from "./koffi.js";
+import { hintFor } from "./hints.js";
+import { allocate, errno, libc } from "./koffi.js";
+import { saidBy } from "./print.js";
 
-export { allocate, errno, F_DUPFD_CLOEXEC, libbpf, libc, viewNative, type Watch, watch } from "./koffi.js";
+export { type Failed, hintFor, lsmHint, type Machine } from "./hints.js";
+export { allocate, errno, F_DUPFD_CLOEXEC, libc, viewNative, type Watch, watch } from "./koffi.js";
+export { type Logger, libbpf, listening, setLogger } from "./print.js";
 
 import { expectLibbpf, opts, optsAt, optsLayouts } from "./opts.js";
 
@@ -36,6 +40,8 @@ export function systemError(
   details: Partial<BpfErrorDetails> & {
     readonly what?: string | undefined;
     readonly todo?: string | undefined;
+    /** A file or folder that it was about. */
+    readonly path?: string | undefined;
   } = {},
 ): BpfError {
   const code = errnoName(number);
@@ -43,22 +49,16 @@ export function systemError(
     details.what ??
     getSystemErrorMap().get(-number)?.[1] ??
     (code === "ENOTSUPP" ? "not supported by this kernel" : code);
-  const hint = details.todo ?? hints[code]?.();
+  const log = details.log || saidBy(syscall).join("") || undefined;
+  const hint = details.todo ?? hintFor({ code, syscall, said: log, path: details.path });
   return new BpfError(`${where}: ${syscall}: ${text} (${code})${hint === undefined ? "" : ` — ${hint}`}`, {
     code,
     errno: number,
     syscall,
     ...details,
+    log,
   });
 }
-
-const hints: Readonly<Record<string, (() => string) | undefined>> = {
-  EPERM: () =>
-    process.geteuid?.() === 0
-      ? "this kernel or its lockdown refuses it even to root"
-      : "run it as root, or with CAP_BPF and CAP_PERFMON (and CAP_NET_ADMIN for networking)",
-  ENODEV: () => "is there such a network interface?",
-};
 
 /** System calls that libbpf does not wrap, or only in newer versions, by their numbers on each machine. */
 const numbers =
@@ -137,58 +137,4 @@ export function giveBack(area: Area): void {
   const areas = freeAreas.get(size);
   if (areas) areas.push(area);
   else freeAreas.set(size, [area]);
-}
-
-/** Reads a C string of known length at an address, and frees it. */
-function takeText(address: number, length: number): string {
-  const text = new TextDecoder().decode(viewNative(address, length).slice());
-  libc.free(address);
-  return text;
-}
-
-let messages: string[] | undefined;
-let print: { readonly callback: number; readonly out: Area; readonly view: DataView } | undefined;
-
-/**
- * Runs a libbpf call and hands over the warnings that libbpf printed during it; nothing reaches stderr.
- *
- * libbpf's hook is one for the whole process, so it is set for the time of the call only.
- */
-export function listening<T>(call: () => T): {
-  readonly result: T;
-  readonly errno: number;
-  readonly said: string[];
-} {
-  if (!print) {
-    const out = borrow(64);
-    print = { callback: registerPrint(onPrint), out, view: new DataView(out.bytes.buffer) };
-  }
-  const said: string[] = [];
-  const outer = messages;
-  messages = said;
-  libbpf.libbpf_set_print(print.callback);
-  try {
-    const result = call();
-    return { result, errno: errno(), said };
-  } finally {
-    messages = outer;
-    if (!outer) libbpf.libbpf_set_print(0);
-  }
-}
-
-const WARN = 0;
-
-/**
- * libbpf_print_fn_t. On x86-64 and arm64 a va_list arrives as one pointer, and may be used once: `vasprintf`.
- * An exception must not leave this function: libbpf's result would be lost.
- */
-function onPrint(level: number, format: number, args: number): number {
-  if (level > WARN || !messages || !print) return 0;
-  try {
-    const length = libc.vasprintf(print.out.address, format, args);
-    if (length >= 0) messages.push(takeText(Number(print.view.getBigUint64(0, true)), length));
-  } catch {
-    // A message that cannot be read is no reason to fail.
-  }
-  return 0;
 }

@@ -1,26 +1,83 @@
+import type { LineInfo } from "../btf/index.js";
 import { BpfError, errnoName, type SourceLine } from "../errors.js";
-import { systemError } from "../ffi/native.js";
+import { hintFor, systemError } from "../ffi/native.js";
+import { type SourceMap, sourceMap } from "./source.js";
+import { readLog, type Verdict } from "./verifier.js";
 
-/**
- * What went wrong while an object was opened or loaded, from what libbpf printed meanwhile: the program that
- * was refused, why, and at which line of C.
- */
-export function loadError(where: string, syscall: string, errno: number, said: readonly string[]): BpfError {
+/** What was being opened or loaded when it failed. */
+export interface Failure {
+  /** How errors call the object. */
+  readonly where: string;
+  /** The function of libbpf's. */
+  readonly syscall: string;
+  readonly errno: number;
+  /** What libbpf said meanwhile. */
+  readonly said: readonly string[];
+  /** The object, for the lines of C. */
+  readonly bytes: Uint8Array;
+}
+
+/** Why an object could not be opened or loaded: the program that was refused, why, and at which line of C. */
+export function loadError(failure: Failure): BpfError {
+  const { where, syscall, errno, said } = failure;
   const output = said.join("");
   const refused = /prog '([^']*)': -- BEGIN PROG LOAD LOG --\n([\s\S]*?)-- END PROG LOAD LOG --/.exec(output);
-  if (!refused) {
-    // A limit that kernels from 5.11 on do not have: what it is about says it better.
-    const reason = said.map(withoutPrefix).find((line) => line !== "" && !line.includes("RLIMIT_MEMLOCK"));
-    return systemError(where, syscall, errno, { what: reason, log: output });
+  const reason = reasonOf(said);
+  const program = refused?.[1] ?? /^prog '([^']*)': /.exec(reason ?? "")?.[1];
+  if (!refused?.[2])
+    return systemError(where, syscall, errno, { what: reason, program, log: output || undefined });
+  return refusal(failure, program!, refused[2]);
+}
+
+/** Lines of libbpf's that say that something failed, but not what. */
+const unspecific =
+  /^(failed to load object|failed to open object|-- (BEGIN|END) |$)|RLIMIT_MEMLOCK|Retrying without/;
+
+/** The message of libbpf's that says the most: one of a map, a program or an external symbol, else the first. */
+function reasonOf(said: readonly string[]): string | undefined {
+  const lines = said.map(withoutPrefix);
+  const telling = lines.filter((line) => !unspecific.test(line));
+  return telling.find((line) => /^(map|prog|extern|struct_ops) /.test(line)) ?? telling[0];
+}
+
+/** The verifier refused a program: a first line that says it all, then where, in the manner of compilers. */
+function refusal({ where, syscall, errno, bytes }: Failure, program: string, log: string): BpfError {
+  const verdict = readLog(log);
+  const map = sourceMap(bytes, program);
+  const line = lineOf(verdict, log, map);
+  const code = errnoName(errno);
+  const advice = verdict.advice ?? hintFor({ code, syscall }) ?? "its last steps are below";
+  const source = line && sourceLine(line);
+  const place = source ? ` at ${source.file}:${source.line}` : "";
+  const message = [
+    `${where}: program "${program}": the verifier refused it${place}: ${verdict.reason} — ${advice}`,
+    ...(line ? excerpt(line, map) : []),
+    ...origin(verdict, map),
+    ...(verdict.steps.length > 0 ? ["", "  The verifier's last steps, of those in this error's `log`:"] : []),
+    ...verdict.steps.map((step) => `    ${step}`),
+  ];
+  return new BpfError(`${message.join("\n")}\n`, { code, errno, syscall, program, log, source });
+}
+
+function sourceLine({ file, line, text, column }: LineInfo): SourceLine {
+  return { file, line, text: text.trim(), ...(column > 0 ? { column } : {}) };
+}
+
+/**
+ * The line of the instruction that the verifier stopped at. Newer kernels write lines before the instructions that
+ * they became, `; text @ file.c:12`, older ones the text alone.
+ */
+function lineOf(verdict: Verdict, log: string, map: SourceMap | undefined): LineInfo | undefined {
+  if (verdict.instruction !== undefined) {
+    // The compiler takes the offset of a field before it comes to the line that reads it.
+    const field = /CO-RE relocation .*?(\w+)(?: \(| = |$)/.exec(verdict.reason)?.[1];
+    const mapped = (field && map?.mentioning(field, verdict.instruction)) || map?.at(verdict.instruction);
+    if (mapped) return mapped;
   }
-  const [, program, log] = refused as unknown as [string, string, string];
-  const source = sourceOf(log);
-  const place = source ? ` at ${source.file}:${source.line}: ${source.text}` : "";
-  return new BpfError(
-    `${where}: program "${program}": the verifier refused it: ${reasonOf(log) ?? errnoName(errno)}${place} — ` +
-      "see this error's log",
-    { code: errnoName(errno), errno, syscall, program, log, source },
-  );
+  const printed = [...log.matchAll(/^; (.*?)(?: @ (.+):(\d+))?$/gm)].at(-1);
+  const [, text = "", file, line] = printed ?? [];
+  if (file === undefined) return map?.withText(text.trim());
+  return { file, line: Number(line), text, column: 0, section: "", offset: 0 };
 }
 
 /** One message of libbpf without its prefix, as the end of a sentence. */
@@ -28,18 +85,25 @@ export function withoutPrefix(message: string): string {
   return message.replace(/^libbpf: /, "").trim();
 }
 
-/** The last line of a log that is neither an instruction, nor register state, nor source, nor statistics. */
-function reasonOf(log: string): string | undefined {
-  const noise =
-    /^(\d+: |; |processed \d|verification time|stack depth|from \d+ to|func#|R\d+(?:_\w+)?=|max_states|-- |arg#\d+ reference type|Validating |mark_precise|last_idx|parent |regs=|\s|$)/;
-  return log
-    .split("\n")
-    .filter((line) => !noise.test(line))
-    .at(-1);
+/** The line with those before it, and a mark under the column. */
+function excerpt(line: LineInfo, map: SourceMap | undefined): string[] {
+  const width = String(line.line).length;
+  const show = (mark: string, { line: number, text }: LineInfo): string =>
+    `  ${mark} ${String(number).padStart(width)} | ${text.replaceAll("\t", "  ").trimEnd()}`;
+  const before = map?.before(line, 2) ?? [];
+  const column = line.text.slice(0, Math.max(0, line.column - 1)).replaceAll("\t", "  ").length;
+  return [
+    "",
+    ...before.map((each) => show(" ", each)),
+    show(">", line),
+    ...(line.column > 0 ? [`  ${" ".repeat(width + 2)} | ${" ".repeat(column)}^`] : []),
+  ];
 }
 
-/** The C line that newer kernels write before the instructions it became: `; text @ file.c:12`. */
-function sourceOf(log: string): SourceLine | undefined {
-  const found = [...log.matchAll(/^; (.*) @ (.+):(\d+)$/gm)].at(-1);
-  return found && { text: found[1]!.trim(), file: found[2]!, line: Number(found[3]) };
+/** Where that was taken which is never released. */
+function origin({ origin: instruction }: Verdict, map: SourceMap | undefined): string[] {
+  const line = instruction === undefined ? undefined : map?.at(instruction);
+  return line
+    ? ["", `  It was taken at ${line.file}:${line.line}:`, ...excerpt(line, undefined).slice(1)]
+    : [];
 }

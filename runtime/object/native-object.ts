@@ -97,11 +97,15 @@ export class NativeObject extends ProgramOwner {
       const inner = libbpf.bpf_map__inner_map(map);
       if (inner !== 0) this.#innerMaps.set(map, handleOf(inner));
     }
+    const bytes = this.#bytes!;
     const call = listening(() => libbpf.bpf_object__load(pointer));
     if (call.result < 0) {
       this.close();
-      throw loadError(this.name, "bpf_object__load", -call.result, call.said);
+      const failure = { where: this.name, syscall: "bpf_object__load", errno: -call.result };
+      throw loadError({ ...failure, said: call.said, bytes });
     }
+    // A logger may have closed it.
+    this.#use("open");
     this.#state = "loaded";
     for (const [map, find] of arenas) {
       const arena = find();

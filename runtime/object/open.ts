@@ -49,7 +49,10 @@ export function openObject(source: string | Uint8Array, options: OpenOptions = {
     const call = listening(() => libbpf.bpf_object__open_mem(bytes, bytes.length, address));
     if (call.result === 0 && Buffer.from(bytes).includes(`\0${ARENA_SECTION}\0`))
       expectLibbpf(`${name}: ${ARENA_SECTION}`, "1.4");
-    if (call.result === 0) throw loadError(name, "bpf_object__open_mem", call.errno, call.said);
+    if (call.result === 0) {
+      const failure = { where: name, syscall: "bpf_object__open_mem", errno: call.errno };
+      throw loadError({ ...failure, said: call.said, bytes });
+    }
     for (const program of programsOf(call.result)) backfill(program);
     return call.result;
   });

@@ -116,6 +116,11 @@ export class BaseProgram {
         todo: todos[errnoName(call.errno)],
         ...(syscall === "bpf_program__attach" && call.errno === EOPNOTSUPP && noTarget),
       });
+    // A logger may have closed the object.
+    if (this.#owner.state !== "loaded") {
+      libbpf.bpf_link__destroy(call.result);
+      throw closedError(this.where);
+    }
     return this.linked(libbpfLink(`link of ${this.where}`, call.result));
   }
 

@@ -1,0 +1,244 @@
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
+
+/**
+ * What to do about an error, from what this machine is like at that moment. A hint is given only when what it says
+ * is so.
+ */
+
+/** What hints look at; tests bring machines of their own. */
+export interface Machine {
+  /** The text of a file; undefined when it cannot be read. */
+  read(path: string): string | undefined;
+  /** What is in a folder; undefined when there is none. */
+  list(path: string): readonly string[] | undefined;
+}
+
+const attempt = <T>(action: () => T): T | undefined => {
+  try {
+    return action();
+  } catch {
+    return undefined;
+  }
+};
+
+const thisMachine: Machine = {
+  read: (path) => attempt(() => readFileSync(path, "utf8")),
+  list: (path) => attempt(() => readdirSync(path)),
+};
+
+/** What failed. */
+export interface Failed {
+  /** `"EPERM"` */
+  readonly code: string;
+  /** The function that failed. */
+  readonly syscall?: string | undefined;
+  /** What libbpf said meanwhile. */
+  readonly said?: string | undefined;
+  /** A file or folder that it was about. */
+  readonly path?: string | undefined;
+}
+
+/** What to do about a failure, or undefined when nothing is known. */
+export function hintFor(failed: Failed, machine: Machine = thisMachine): string | undefined {
+  return (
+    hintFromWords(failed.said ?? "", machine) ??
+    (failed.path === undefined ? undefined : hintFromPath(failed.syscall ?? "", failed.path, machine)) ??
+    hintFromCode(failed, machine)
+  );
+}
+
+/** libbpf names what it did not find. */
+function hintFromWords(said: string, machine: Machine): string | undefined {
+  if (/extern \(func ksym\)/.test(said))
+    return "this kernel has no such kfunc: declare it __weak, and call it only if bpf_ksym_exists()";
+  const [, category, tracepoint] = /tracepoint '([^'/]+)\/([^']+)'/.exec(said) ?? [];
+  if (category && tracepoint) return tracepointHint(category, tracepoint, machine);
+  const probed = /k(?:ret)?probe '([^'+]+)/.exec(said)?.[1];
+  if (probed) return functionHint(probed, machine);
+  if (/kernel BTF|vmlinux BTF/.test(said) && !machine.list("/sys/kernel/btf")?.includes("vmlinux"))
+    return "this kernel brings no BTF (CONFIG_DEBUG_INFO_BTF): open({ btfPath }) with BTF that was made for it";
+  const traced = /kernel BTF type ID of '([^']+)'|attach_btf_id .*'([^']+)'/.exec(said);
+  const name = traced?.[1] ?? traced?.[2];
+  if (name) return functionHint(name, machine) ?? `the kernel's BTF has no function ${name}`;
+  return undefined;
+}
+
+const tracingFolders = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+/** Why there is no such tracepoint. */
+function tracepointHint(category: string, name: string, machine: Machine): string | undefined {
+  const folder = tracingFolders.find((each) => machine.list(`${each}/events`));
+  if (!folder) return "tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing";
+  const names = machine.list(`${folder}/events/${category}`);
+  if (!names) return `this kernel has no tracepoints ${category}/…: see ${folder}/events`;
+  if (!names.includes(name)) return `this kernel has no such tracepoint: see ${folder}/events/${category}`;
+  return undefined;
+}
+
+/** Why a function of the kernel cannot be probed. */
+function functionHint(name: string, machine: Machine): string | undefined {
+  const symbols = machine.read("/proc/kallsyms");
+  if (symbols && !new RegExp(` [tTwW] ${escaped(name)}(\\s|$)`, "m").test(symbols)) {
+    const variant = new RegExp(` [tT] (${escaped(name)}\\.(?:isra|constprop|part|cold|llvm)\\S*)`, "m").exec(
+      symbols,
+    )?.[1];
+    return variant
+      ? `the compiler made ${variant} of it in this kernel`
+      : "this kernel has no such function, or the compiler has inlined it: see /proc/kallsyms";
+  }
+  const folder = tracingFolders.find((each) => machine.list(`${each}/events`));
+  const traceable = folder && machine.read(`${folder}/available_filter_functions`);
+  if (traceable && !new RegExp(`^${escaped(name)}(\\s|$)`, "m").test(traceable))
+    return `this kernel has the function, but it may not be traced: see ${folder}/available_filter_functions`;
+  return undefined;
+}
+
+function escaped(name: string): string {
+  return name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/** A path that is not where it has to be. */
+function hintFromPath(syscall: string, path: string, machine: Machine): string | undefined {
+  const type = fileSystemOf(path, machine);
+  if (/pin/.test(syscall) && type !== undefined && type !== "bpf")
+    return `${path} is on ${type}: pins live on bpffs — mount -t bpf bpf /sys/fs/bpf`;
+  if (/cgroup/i.test(syscall) && type !== undefined && type !== "cgroup2")
+    return `${path} is on ${type}, not in a cgroup of version 2: mount -t cgroup2 none DIR, or take one of its folders`;
+  return undefined;
+}
+
+/** The type of the file system that a path is on. */
+function fileSystemOf(path: string, machine: Machine): string | undefined {
+  const mounts = machine.read("/proc/self/mounts");
+  if (!mounts) return undefined;
+  const real = resolved(path);
+  let [best, type] = ["", undefined as string | undefined];
+  for (const line of mounts.split("\n")) {
+    const [, encoded = "", kind] = line.split(" ");
+    const at = encoded.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
+    const inside = real === at || real.startsWith(at.endsWith("/") ? at : `${at}/`);
+    // Of two on one folder the later one is on top.
+    if (inside && at.length >= best.length && at !== "") [best, type] = [at, kind];
+  }
+  return type;
+}
+
+/** The path without links; of a file that is not there yet, by its folder. */
+function resolved(path: string): string {
+  const real = attempt(() => realpathSync(path));
+  if (real !== undefined || path === "/" || path === "" || path === ".") return real ?? path;
+  const [, folder = ".", name = ""] = /^(.*?)\/*([^/]*)\/*$/s.exec(path) ?? [];
+  return `${resolved(folder === "" ? "/" : folder).replace(/\/$/, "")}/${name}`;
+}
+
+function hintFromCode({ code, syscall = "", said = "" }: Failed, machine: Machine): string | undefined {
+  switch (code) {
+    case "EPERM":
+    case "EACCES":
+      return permissionHint(machine, /MEMLOCK/.test(said));
+    case "ENODEV":
+      return interfaceHint(machine);
+    case "ENOSYS":
+      return "this kernel was built without BPF (CONFIG_BPF_SYSCALL)";
+    case "EMFILE":
+      return "this process has too many files open: raise its limit (ulimit -n)";
+    case "ENOSPC":
+      return /pin|map_update/.test(syscall) ? undefined : "a limit of the kernel's is reached";
+    default:
+      return undefined;
+  }
+}
+
+function interfaceHint(machine: Machine): string | undefined {
+  const names = machine.list("/sys/class/net");
+  return names && `this network namespace has ${names.join(", ") || "no interfaces"}`;
+}
+
+const capabilities = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n, CAP_PERFMON: 38n, CAP_BPF: 39n } as const;
+
+/** Why the kernel refuses BPF to this process. */
+function permissionHint(machine: Machine, memlock: boolean): string | undefined {
+  const status = machine.read("/proc/self/status") ?? "";
+  const effective = BigInt(`0x${/^CapEff:\s*([\da-f]+)/m.exec(status)?.[1] ?? "0"}`);
+  const has = (name: keyof typeof capabilities): boolean => ((effective >> capabilities[name]) & 1n) === 1n;
+  const old = kernelBefore(machine, 5, 8);
+  if (!has("CAP_SYS_ADMIN")) {
+    const wanted = old
+      ? (["CAP_SYS_ADMIN"] as const)
+      : (["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"] as const);
+    const missing = wanted.filter((name) => !has(name));
+    const sysctl = machine.read("/proc/sys/kernel/unprivileged_bpf_disabled")?.trim();
+    const closed = sysctl && sysctl !== "0" ? `, and kernel.unprivileged_bpf_disabled is ${sysctl}` : "";
+    if (missing.length > 0)
+      return `this process lacks ${missing.join(", ")}${missing.includes("CAP_BPF") ? closed : ""}: run it as root, or give it what it needs of them`;
+  }
+  if (!/^\s*0\s+0\s+4294967295\s*$/.test(machine.read("/proc/self/uid_map") ?? "0 0 4294967295"))
+    return "it has its privileges in a user namespace only, as in a rootless container, and BPF asks for them outside: run it there, or open({ tokenPath })";
+  const lockdown = /\[(integrity|confidentiality)\]/.exec(
+    machine.read("/sys/kernel/security/lockdown") ?? "",
+  )?.[1];
+  if (lockdown)
+    return `the kernel is locked down for ${lockdown}, which holds for root, too: see kernel_lockdown(7)`;
+  if (memlock || kernelBefore(machine, 5, 11)) {
+    const limit = /^Max locked memory\s+(\S+)/m.exec(machine.read("/proc/self/limits") ?? "")?.[1];
+    if (limit !== undefined && limit !== "unlimited" && kernelBefore(machine, 5, 11))
+      return `this kernel counts BPF memory as locked memory, of which this process may have ${limit} bytes: ulimit -l unlimited`;
+  }
+  if (/^Seccomp:\s*2/m.test(status))
+    return "a seccomp filter is on, as containers have one: it may have to allow bpf(2) and perf_event_open(2)";
+  return "this kernel refuses it even to root";
+}
+
+function kernelBefore(machine: Machine, major: number, minor: number): boolean {
+  const [, a, b] = /^(\d+)\.(\d+)/.exec(machine.read("/proc/sys/kernel/osrelease") ?? "") ?? [];
+  if (a === undefined) return false;
+  return Number(a) < major || (Number(a) === major && Number(b) < minor);
+}
+
+/** Programs of `SEC("lsm/...")` attach without `bpf` in the kernel's list of LSMs, and never run. */
+export function lsmHint(machine: Machine = thisMachine): string | undefined {
+  const active = machine.read("/sys/kernel/security/lsm")?.trim();
+  if (active === undefined || active.split(",").includes("bpf")) return undefined;
+  return `the kernel runs LSM programs only with "bpf" in its list: boot it with lsm=${active},bpf`;
+}
+
+/** How distributions call the package, and the first release that has libbpf 1. */
+const packages: Readonly<Record<string, readonly [install: string, first?: number]>> = {
+  debian: ["apt-get install libbpf1", 12],
+  ubuntu: ["apt-get install libbpf1", 23.04],
+  fedora: ["dnf install libbpf"],
+  rhel: ["dnf install libbpf"],
+  alpine: ["apk add libbpf"],
+  arch: ["pacman -S libbpf"],
+  suse: ["zypper install libbpf1"],
+};
+
+/** How to get libbpf on this machine. */
+export function packageHint(machine: Machine = thisMachine): string {
+  const release = machine.read("/etc/os-release") ?? machine.read("/usr/lib/os-release") ?? "";
+  const field = (name: string): string =>
+    new RegExp(`^${name}=["']?([^"'\\n]*)`, "m").exec(release)?.[1]?.trim() ?? "";
+  const ids = [field("ID"), ...field("ID_LIKE").split(" ")];
+  const id = ids.find((each) => Object.hasOwn(packages, each));
+  if (id === undefined)
+    return "install libbpf 1.1 or newer (Debian, Ubuntu: libbpf1; elsewhere: libbpf), or set LIBBPF_PATH to it";
+  const [install, first] = packages[id]!;
+  const version = Number.parseFloat(field("VERSION_ID"));
+  // A derivative counts its releases in its own way.
+  if (first !== undefined && id === ids[0] && version < first)
+    return `${field("PRETTY_NAME") || id} has no libbpf 1.1: build it, and set LIBBPF_PATH to it`;
+  return `${install}, or set LIBBPF_PATH to it`;
+}
+
+/** What to do when libbpf cannot be loaded; `reason` is the dynamic linker's. */
+export function libraryHint(reason: string, machine: Machine = thisMachine): string {
+  const musl = /ld-musl/.test(machine.read("/proc/self/maps") ?? "");
+  const other = musl
+    ? /libc\.so\.6|ld-linux|GLIBC|symbol not found/.test(reason)
+    : /libc\.musl|ld-musl/.test(reason);
+  if (other)
+    return `that libbpf is for ${musl ? "glibc" : "musl"}, and this Node.js uses ${musl ? "musl" : "glibc"}: ${packageHint(machine)}`;
+  if (/GLIBC_[\d.]+' not found/.test(reason))
+    return "that libbpf was built for a newer system: take one that was built on this";
+  return packageHint(machine);
+}

@@ -1,0 +1,5 @@
+// As worker.mjs, for logging.ts.
+import { register } from "tsx/esm/api";
+
+register();
+await import("./logging.ts");
