@@ -27,7 +27,7 @@ let delivering = false;
 
 /**
  * Hands everything that libbpf says in this thread to a function; `null`, as in the beginning, has it say nothing.
- * Warnings are part of the error that they belong to in either case. Messages come right after libbpf's function has
+ * Warnings are part of the error that they belong to in either case. Messages come when libbpf's function has
  * returned, so the logger may do whatever it likes; what libbpf says because of that is not logged. What the logger
  * throws is an uncaught exception, and disturbs nothing else. Each worker thread has a logger of its own.
  *
@@ -39,6 +39,9 @@ let delivering = false;
 export function setLogger(to: Logger | null): void {
   if (to !== null && typeof to !== "function")
     throw new TypeError(`setLogger(): a function or null is needed, not ${typeof to}`);
+  deliver();
+  if (!logger && to) process.on("exit", deliver);
+  if (logger && !to) process.removeListener("exit", deliver);
   logger = to;
 }
 
@@ -88,6 +91,8 @@ export function listening<T>(call: () => T): {
     return { result, errno: errno(), said };
   } finally {
     collecting = outer;
+    // Whoever listens is prepared for a logger that closes things.
+    if (!outer) deliver();
   }
 }
 
@@ -113,8 +118,11 @@ function overhear<T>(name: string, call: () => T): T {
     );
     const said = messages.flatMap(({ level, text }) => (level === WARN ? [`${text}\n`] : []));
     last = { name, said };
-    collecting?.push(...said);
-    deliver(messages);
+    for (const each of said) collecting?.push(each);
+    if (logger && !delivering && messages.length > 0) {
+      if (waiting.length === 0) queueMicrotask(deliver);
+      for (const each of messages) waiting.push(each);
+    }
     setErrno(failure);
   }
 }
@@ -136,19 +144,23 @@ function takeMessages(address: number, length: number): Message[] {
   return messages;
 }
 
-function deliver(messages: readonly Message[]): void {
-  if (delivering) return;
+/** What the logger has not been told yet. */
+const waiting: Message[] = [];
+
+function deliver(): void {
+  if (delivering || waiting.length === 0) return;
   delivering = true;
-  try {
-    for (const { level, text } of messages) logger?.(level, text);
-  } catch (error) {
-    // libbpf's result must not be lost because of it.
-    queueMicrotask(() => {
-      throw error;
-    });
-  } finally {
-    delivering = false;
+  for (const { level, text } of waiting.splice(0)) {
+    try {
+      logger?.(level, text);
+    } catch (error) {
+      // Not here, where it would take the place of libbpf's result.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
+  delivering = false;
 }
 
 /** What a thread's slot holds: the stream (`FILE *`), the highest level it takes, then where the stream's text is. */

@@ -77,7 +77,13 @@ export class NativeObject extends ProgramOwner {
    */
   reopen(bytes: Uint8Array, reapply: () => void): void {
     const before = this.#use("open");
-    this.#pointer = this.#open(bytes);
+    const pointer = this.#open(bytes);
+    // A logger may have closed it.
+    if (this.#state === "closed") {
+      libbpf.bpf_object__close(pointer);
+      throw closedError(this.name);
+    }
+    this.#pointer = pointer;
     try {
       reapply();
     } finally {
@@ -184,7 +190,13 @@ export class NativeObject extends ProgramOwner {
             ? 'a map of SEC(".struct_ops") registers once: load the object anew'
             : undefined,
       });
-    return new Link(`link of ${where}`, libbpfLink(where, call.result), this.links);
+    const link = new Link(`link of ${where}`, libbpfLink(where, call.result), this.links);
+    // A logger may have closed the object.
+    if (this.state !== "loaded") {
+      link.destroy();
+      throw closedError(where);
+    }
+    return link;
   }
 
   /** The numbers of every map that exists in the kernel, in the order of the object. */
