@@ -52,27 +52,17 @@ export { FdArray, ProgArray, RedirectMap, SockMap, StackTraceMap, StorageMap } f
 export { UserRingBuf } from "./maps/user-ringbuf.js";
 export { section } from "./object/section.js";
 export { StructOps } from "./object/struct-ops.js";
+export { Cgroup } from "./programs/cgroup.js";
 export { Iter } from "./programs/iter.js";
-export {
-  Cgroup,
-  FlowDissector,
-  Netfilter,
-  Netkit,
-  SkLookup,
-  Tc,
-  Xdp,
-} from "./programs/network.js";
-export { Program, StructOpsProgram } from "./programs/program.js";
-export { SkMsg, SkReuseport, SkSkb, SocketFilter } from "./programs/sockets.js";
-export {
-  Kprobe,
-  PerfEvent,
-  RawTracepoint,
-  Tracepoint,
-  Tracing,
-  Uprobe,
-  Usdt,
-} from "./programs/tracing.js";
+export { KprobeMulti, TracingMulti, UprobeMulti } from "./programs/multi.js";
+export { FlowDissector, Netfilter, SkLookup } from "./programs/netns.js";
+export { PerfEvent } from "./programs/perf-event.js";
+export { Kprobe, Ksyscall, Uprobe, Usdt } from "./programs/probes.js";
+export { Passive, Program, StructOpsProgram } from "./programs/program.js";
+export { LircMode2, SkMsg, SkReuseport, SkSkb, SocketFilter } from "./programs/sockets.js";
+export { Tc } from "./programs/tc.js";
+export { Freplace, Lsm, RawTracepoint, Tracepoint, Tracing } from "./programs/tracing.js";
+export { Netkit, Xdp } from "./programs/xdp.js";
 export type { StructOpsFunction } from "./skeleton/config.js";
 export { file, inline, map, none, program, structOps } from "./skeleton/parts.js";
 export {

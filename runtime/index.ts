@@ -78,8 +78,21 @@ export type { OpenOptions } from "./object/open.js";
 export { StructOps } from "./object/struct-ops.js";
 export { type WithObjectOptions, withObject } from "./object/with-object.js";
 export type { InterfaceTarget } from "./programs/arguments.js";
-export { Iter, type IterTarget } from "./programs/iter.js";
-export { Link, type LinkInfo } from "./programs/link.js";
+export { Cgroup, type CgroupFolder, type CgroupOptions, type CgroupTarget } from "./programs/cgroup.js";
+export { Iter, type IterCgroup, type IterMap, type IterTarget, type IterTask } from "./programs/iter.js";
+export type { KernelTarget } from "./programs/kernel-objects.js";
+export { Link } from "./programs/link.js";
+export type { AnyLinkInfo, LinkDetails, LinkInfo, PerfEventDetails } from "./programs/link-info.js";
+export {
+  KprobeMulti,
+  type KprobeMultiOptions,
+  type KprobeMultiTarget,
+  TracingMulti,
+  type TracingMultiTarget,
+  UprobeMulti,
+  type UprobeMultiOptions,
+  type UprobeMultiTarget,
+} from "./programs/multi.js";
 export {
   type TcAttachOptions,
   TcFilter,
@@ -92,54 +105,62 @@ export {
   xdp,
 } from "./programs/netlink.js";
 export {
-  Cgroup,
-  type CgroupTarget,
   FlowDissector,
-  type Neighbour,
   Netfilter,
   type NetfilterTarget,
-  Netkit,
   type NetnsTarget,
-  type OrderOptions,
   SkLookup,
-  Tc,
-  type TcDirection,
-  type TcOptions,
-  Xdp,
-  type XdpOptions,
-} from "./programs/network.js";
-export {
-  BaseProgram,
-  type CookieOptions,
-  Program,
-  StructOpsProgram,
-  type Target,
-} from "./programs/program.js";
-export {
-  SkMsg,
-  SkReuseport,
-  SkSkb,
-  SocketFilter,
-  type SocketTarget,
-  type SockMapTarget,
-} from "./programs/sockets.js";
-export type { TestRunInput, TestRunResult } from "./programs/test-run.js";
+} from "./programs/netns.js";
+export type { Attachments, Neighbour, OrderOptions } from "./programs/order.js";
+export { PerfEvent, type PerfEventOptions, type PerfEventTarget } from "./programs/perf-event.js";
 export {
   Kprobe,
   type KprobeTarget,
-  PerfEvent,
-  type PerfEventTarget,
-  RawTracepoint,
-  type RawTracepointTarget,
-  Tracepoint,
-  type TracepointTarget,
-  Tracing,
+  Ksyscall,
+  type KsyscallTarget,
+  type ProbeOptions,
+  type ProcessOptions,
   Uprobe,
   type UprobeOptions,
   type UprobeTarget,
   Usdt,
   type UsdtTarget,
+} from "./programs/probes.js";
+export {
+  BaseProgram,
+  type CookieOptions,
+  OpenProgram,
+  Passive,
+  Program,
+  type RawTarget,
+  StructOpsProgram,
+  type Target,
+} from "./programs/program.js";
+export type { ProgramInfo } from "./programs/program-info.js";
+export {
+  LircMode2,
+  type LircTarget,
+  SkMsg,
+  SkReuseport,
+  SkSkb,
+  type SkSkbHook,
+  SocketFilter,
+  type SocketTarget,
+  type SockMapTarget,
+} from "./programs/sockets.js";
+export { Tc, type TcDirection, type TcOptions } from "./programs/tc.js";
+export type { TestRunInput, TestRunResult } from "./programs/test-run.js";
+export {
+  Freplace,
+  type FreplaceTarget,
+  Lsm,
+  RawTracepoint,
+  type RawTracepointTarget,
+  Tracepoint,
+  type TracepointTarget,
+  Tracing,
 } from "./programs/tracing.js";
+export { Netkit, Xdp, type XdpOptions } from "./programs/xdp.js";
 export type {
   MapConfig,
   ProgramConfig,

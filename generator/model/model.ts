@@ -98,10 +98,16 @@ export type TypeModel =
 export type ProgramClass =
   | "Cgroup"
   | "FlowDissector"
+  | "Freplace"
   | "Iter"
   | "Kprobe"
+  | "KprobeMulti"
+  | "Ksyscall"
+  | "LircMode2"
+  | "Lsm"
   | "Netfilter"
   | "Netkit"
+  | "Passive"
   | "PerfEvent"
   | "Program"
   | "RawTracepoint"
@@ -114,7 +120,9 @@ export type ProgramClass =
   | "Tc"
   | "Tracepoint"
   | "Tracing"
+  | "TracingMulti"
   | "Uprobe"
+  | "UprobeMulti"
   | "Usdt"
   | "Xdp";
 

@@ -42,13 +42,17 @@ const withTarget: readonly (readonly [sections: string, ProgramClass, Rest])[] =
     "Tracing",
     "load",
   ],
-  ["lsm lsm.s", "Tracing", "load"],
-  ["freplace", "Program", "load"],
-  ["kprobe.multi kretprobe.multi kprobe.session", "Program", "glob"],
-  ["uprobe.multi uretprobe.multi uprobe.session", "Program", "uprobe"],
-  ["uprobe.multi.s uretprobe.multi.s uprobe.session.s", "Program", "uprobe"],
-  ["ksyscall kretsyscall", "Program", "name"],
-  ["fentry.multi fentry.multi.s fexit.multi fexit.multi.s fsession.multi fsession.multi.s", "Program", "any"],
+  ["lsm lsm.s", "Lsm", "load"],
+  ["freplace", "Freplace", "load"],
+  ["kprobe.multi kretprobe.multi kprobe.session", "KprobeMulti", "glob"],
+  ["uprobe.multi uretprobe.multi uprobe.session", "UprobeMulti", "uprobe"],
+  ["uprobe.multi.s uretprobe.multi.s uprobe.session.s", "UprobeMulti", "uprobe"],
+  ["ksyscall kretsyscall", "Ksyscall", "name"],
+  [
+    "fentry.multi fentry.multi.s fexit.multi fexit.multi.s fsession.multi fsession.multi.s",
+    "TracingMulti",
+    "any",
+  ],
 ];
 
 /** Sections that stand as they are, whose programs go to an interface, a cgroup, a socket, … or nowhere. */
@@ -72,8 +76,9 @@ const asTheyAre: readonly (readonly [sections: string, ProgramClass])[] = [
   ["socket", "SocketFilter"],
   ["sk_reuseport sk_reuseport/migrate", "SkReuseport"],
   ["perf_event", "PerfEvent"],
-  ["action syscall lirc_mode2 lwt_in lwt_out lwt_xmit lwt_seg6local", "Program"],
-  ["xdp/devmap xdp.frags/devmap xdp/cpumap xdp.frags/cpumap", "Program"],
+  ["lirc_mode2", "LircMode2"],
+  ["action syscall lwt_in lwt_out lwt_xmit lwt_seg6local", "Passive"],
+  ["xdp/devmap xdp.frags/devmap xdp/cpumap xdp.frags/cpumap", "Passive"],
   ["struct_ops struct_ops.s", "StructOpsProgram"],
 ];
 
@@ -94,7 +99,8 @@ const ROOM_OF_PROGRAM = 64;
 const loadedFor = /^(lsm_cgroup|struct_ops|struct_ops\.s)\//;
 /** Classes with a parameter that says whether the section names the target or the arguments of `attach` must. */
 const parametrised: ReadonlySet<ProgramClass> = new Set<ProgramClass>([
-  ...(["Iter", "Kprobe", "RawTracepoint", "Tc", "Tracepoint", "Uprobe", "Usdt"] as const),
+  ...(["Cgroup", "Iter", "Kprobe", "KprobeMulti", "Ksyscall", "Program", "RawTracepoint"] as const),
+  ...(["SkSkb", "Tc", "Tracepoint", "TracingMulti", "Uprobe", "UprobeMulti", "Usdt"] as const),
 ]);
 
 /** What a section says of a program: its class, and whether it says enough to attach it. */
@@ -106,11 +112,11 @@ export function programKind(
   const prefix = slash === -1 ? plain : plain.slice(0, slash);
   const of = whole.get(plain) ?? (loadedFor.test(plain) ? whole.get(prefix) : undefined);
   // Where to is never in the section; of traffic control, the direction is.
-  if (of) return kind(of, false, slash !== -1);
+  if (of) return kind(of, false, plain !== "cgroup/skb" && (of === "Cgroup" || slash !== -1));
   const found = prefixes.get(prefix);
   if (!found) {
     const warning =
-      "libbpf knows no such section — set the program's type by another one, see SEC() in libbpf's docs";
+      "libbpf knows no such section — name one of its own, or set type and attachType of the program before load()";
     return { ...kind("Program", false, false), warning };
   }
   const [className, rest] = found;

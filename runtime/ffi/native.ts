@@ -63,8 +63,15 @@ export function systemError(
 /** System calls that libbpf does not wrap, or only in newer versions, by their numbers on each machine. */
 const numbers =
   process.arch === "x64" ? { bpf: 321, perf_event_open: 298 } : { bpf: 280, perf_event_open: 241 };
+const BPF_PROG_QUERY = 16;
+const BPF_RAW_TRACEPOINT_OPEN = 17;
 const BPF_LINK_CREATE = 28;
 const PERF_FLAG_FD_CLOEXEC = 8;
+
+/** `bpf(2)`: its result, or `-errno`. */
+function bpf(command: number, address: number, size: number): number {
+  return orErrno(libc.syscall(numbers.bpf, command, address, size, 0, 0));
+}
 
 /**
  * Makes a link of the kernel (`bpf(BPF_LINK_CREATE)`) and returns its descriptor, or `-errno`. libbpf's own function
@@ -72,9 +79,22 @@ const PERF_FLAG_FD_CLOEXEC = 8;
  */
 export function linkCreate(attributes: Parameters<typeof opts<"bpf_attr_link_create">>[1]): number {
   const address = opts("bpf_attr_link_create", attributes);
-  return orErrno(
-    libc.syscall(numbers.bpf, BPF_LINK_CREATE, address, optsLayouts.bpf_attr_link_create.size, 0, 0),
-  );
+  return bpf(BPF_LINK_CREATE, address, optsLayouts.bpf_attr_link_create.size);
+}
+
+/**
+ * Attaches to a raw tracepoint or, without a name, to what the program was loaded for (`bpf(BPF_RAW_TRACEPOINT_OPEN)`);
+ * returns the link's descriptor, or `-errno`. libbpf's own function has cookies from 1.4 on only.
+ */
+export function rawTracepointOpen(attributes: Parameters<typeof opts<"bpf_attr_raw_tracepoint">>[1]): number {
+  const address = opts("bpf_attr_raw_tracepoint", attributes);
+  return bpf(BPF_RAW_TRACEPOINT_OPEN, address, optsLayouts.bpf_attr_raw_tracepoint.size);
+}
+
+/** Asks what is attached somewhere (`bpf(BPF_PROG_QUERY)`), by attributes in an area of the caller's: 0, or `-errno`. */
+export function progQuery(area: Area, attributes: Parameters<typeof opts<"bpf_attr_query">>[1]): number {
+  const address = optsAt(area, 0, "bpf_attr_query", attributes);
+  return bpf(BPF_PROG_QUERY, address, optsLayouts.bpf_attr_query.size);
 }
 
 /** Opens a performance event (`perf_event_open(2)`) and returns its descriptor, or `-errno`. */

@@ -1,15 +1,21 @@
 import { existsSync, statfsSync } from "node:fs";
 import { dirname, isAbsolute } from "node:path";
 import { BpfError, closedError, stateError } from "../errors.js";
-import { libbpf, listening, systemError } from "../ffi/native.js";
+import { check, libbpf, listening, systemError } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
 import { BpfMap, type MapHandle } from "../maps/map.js";
-import { destroyAll, Link, libbpfLink } from "../programs/link.js";
+import { atExit } from "../programs/fallback.js";
+import { kindOf } from "../programs/kernel-objects.js";
+import { destroyAll, Link, type LinkBackend, libbpfLink } from "../programs/link.js";
 import { ProgramOwner } from "../programs/program.js";
 import { ARENA_SECTION, type LoadedArena, prepareArena } from "./arena.js";
 import { loadError, withoutPrefix } from "./load-error.js";
+import { StructOps } from "./struct-ops.js";
 
 const EBUSY = 16;
+
+/** The `struct bpf_map` of each struct_ops map, by what only it can have got from here. */
+const structOps = new WeakMap<() => Link, number>();
 
 /** Says that an object can no longer be closed. Nothing is detached: a probe must not stop because of the collector. */
 const leaks = new FinalizationRegistry<{ readonly name: string; readonly opened: string }>(
@@ -164,7 +170,9 @@ export class NativeObject extends ProgramOwner {
     if (handle.type === MapType.ARENA)
       return Object.assign(handle, { mapped: this.#arenas.get(pointer)?.mapped });
     if (handle.type !== MapType.STRUCT_OPS) return handle;
-    return Object.assign(handle, { attach: () => this.#attachStructOps(name, pointer) });
+    const attach = (): Link => this.#attachStructOps(name, pointer);
+    structOps.set(attach, pointer);
+    return Object.assign(handle, { attach });
   }
 
   /** The global variables in the object's arena. */
@@ -190,7 +198,7 @@ export class NativeObject extends ProgramOwner {
             ? 'a map of SEC(".struct_ops") registers once: load the object anew'
             : undefined,
       });
-    const link = new Link(`link of ${where}`, libbpfLink(where, call.result), this.links);
+    const link = new Link(`link of ${where}`, structOpsLink(where, call.result), this.links);
     // A logger may have closed the object.
     if (this.state !== "loaded") {
       link.destroy();
@@ -286,6 +294,21 @@ export function* programsOf(object: number): Generator<number> {
     if (at === 0) return;
     yield at;
   }
+}
+
+/** How a struct_ops map is attached, by its `struct bpf_link`. */
+function structOpsLink(where: string, link: number): LinkBackend {
+  // One without a link of the kernel's, of SEC(".struct_ops"), is a map's descriptor, and outlives SIGKILL.
+  if (kindOf(libbpf.bpf_link__fd(link)) !== "link") {
+    const destroy = (): void => void check(where, "bpf_link__destroy", libbpf.bpf_link__destroy(link));
+    return { ...atExit(destroy), fallback: "struct_ops" };
+  }
+  const update = (replacement: object): void => {
+    const next = structOps.get(StructOps.attachOf(where, replacement));
+    if (next === undefined) throw new TypeError(`${where}: update() takes another struct_ops map`);
+    check(where, "bpf_link__update_map", libbpf.bpf_link__update_map(link, next));
+  };
+  return { ...libbpfLink(where, link), update };
 }
 
 /** The numbers of a map of libbpf's. */

@@ -16,9 +16,21 @@ export class StructOps<S extends object = object> extends BpfMap {
     this.#attach = handle.attach;
   }
 
-  /** Registers the struct with the kernel (`bpf_map__attach_struct_ops`); the link unregisters it. */
+  /**
+   * Registers the struct with the kernel (`bpf_map__attach_struct_ops`); the link unregisters it. A map of
+   * `SEC(".struct_ops.link")` (libbpf 1.2, kernel 6.4) has a link of the kernel's, whose `update()` puts another such
+   * map in its place; one of `SEC(".struct_ops")` registers once, outlives SIGKILL, and `link.info().fallback` says so.
+   */
   attach(): Link {
     void this.fd;
     return this.#attach();
+  }
+
+  /** What attaches such a map, while it is open: its owner knows it by that. */
+  static attachOf(where: string, map: unknown): () => Link {
+    if (typeof map !== "object" || map === null || !(#attach in map))
+      throw new TypeError(`${where}: update() takes another struct_ops map`);
+    void map.fd;
+    return map.#attach;
   }
 }

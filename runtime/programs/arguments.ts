@@ -3,9 +3,9 @@ import { BpfError } from "../errors.js";
 import { libc } from "../ffi/native.js";
 
 /** Text for C: a string without NUL. */
-export function text(value: unknown, name: string): string {
-  if (typeof value !== "string") throw new TypeError(`attach(): ${name} is a string, not ${typeof value}`);
-  if (value.includes("\0")) throw new TypeError(`attach(): ${name} must not contain a NUL`);
+export function text(value: unknown, name: string, where = "attach()"): string {
+  if (typeof value !== "string") throw new TypeError(`${where}: ${name} is a string, not ${typeof value}`);
+  if (value.includes("\0")) throw new TypeError(`${where}: ${name} must not contain a NUL`);
   return value;
 }
 
@@ -39,6 +39,24 @@ export function u64(value: unknown, name: string): bigint {
     throw new RangeError(`attach(): ${name} ${wide} does not fit 64 bits`);
   return wide;
 }
+
+/** A yes or no; undefined when left out. */
+export function flag(value: unknown, name: string): boolean | undefined {
+  if (value !== undefined && typeof value !== "boolean")
+    throw new TypeError(`attach(): ${name} is a boolean, not ${typeof value}`);
+  return value;
+}
+
+/** A list, copied: a caller's may change meanwhile. */
+export function list<T>(value: unknown, name: string, element: (value: unknown, name: string) => T): T[] {
+  if (!Array.isArray(value)) throw new TypeError(`attach(): ${name} is an array, not ${typeof value}`);
+  if (value.length === 0 || value.length > MOST_AT_ONCE)
+    throw new RangeError(`attach(): ${name} has ${value.length} elements, not 1 … ${MOST_AT_ONCE}`);
+  return Array.from(value as unknown[], (each) => element(each, name));
+}
+
+/** The kernel's MAX_KPROBE_MULTI_CNT, and MAX_UPROBE_MULTI_CNT. */
+export const MOST_AT_ONCE: number = 2 ** 20;
 
 /** What one of a table's own names stands for. */
 export function choice<T>(table: { readonly [name: string]: T }, value: unknown, name: string): T {

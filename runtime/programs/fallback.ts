@@ -1,25 +1,53 @@
 import type { LinkBackend } from "./link.js";
 
-/** Refusals of a kernel that has no link of a kind, and so calls for what was there before links. */
-export const NO_SUCH_LINK: ReadonlySet<number> = new Set([-22, -95, -524]);
-
 /** What is to be detached when the process exits, oldest first. */
 const attachments = new Set<() => void>();
 
+/** Signals that end a process which does not say otherwise, and that it can see. */
+const signals = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+
 function detachAll(): void {
-  for (const detach of [...attachments].reverse()) detach();
+  for (const detach of [...attachments].reverse()) {
+    attachments.delete(detach);
+    try {
+      detach();
+    } catch {
+      // The others are to be detached too, and nobody is left to be told.
+    }
+  }
 }
 
-/** Detaches when destroyed, or when the process exits: for what the kernel does not detach by itself. */
+/** Detaches, and lets the signal do what it would have done. Whoever handles it too decides what it does. */
+function onSignal(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return;
+  detachAll();
+  forget();
+  process.kill(process.pid, signal);
+}
+
+function remember(): void {
+  process.on("exit", detachAll);
+  for (const signal of signals) process.on(signal, onSignal);
+}
+
+function forget(): void {
+  process.removeListener("exit", detachAll);
+  for (const signal of signals) process.removeListener(signal, onSignal);
+}
+
+/**
+ * Detaches when destroyed, or when the process ends in a way that it can see: for what the kernel does not detach by
+ * itself.
+ */
 export function atExit(detach: () => void): Pick<LinkBackend, "destroy" | "disconnect"> {
-  if (attachments.size === 0) process.once("exit", detachAll);
+  if (attachments.size === 0) remember();
   attachments.add(detach);
   let connected = true;
   return {
     destroy: () => {
       if (!connected) return;
       attachments.delete(detach);
-      if (attachments.size === 0) process.removeListener("exit", detachAll);
+      if (attachments.size === 0) forget();
       detach();
     },
     disconnect: () => {

@@ -3,48 +3,81 @@ import { Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
 import { BpfError } from "../errors.js";
 import { borrow, check, giveBack, libbpf, systemError } from "../ffi/native.js";
-import { descriptor, integer, withFile } from "./arguments.js";
+import { choice, descriptor, integer, withFile } from "./arguments.js";
 import { destroyAll, type Link } from "./link.js";
 import { BaseProgram, type Target } from "./program.js";
 
 const CHUNK = 65_536;
 const EIO = 5;
-const BPF_CGROUP_ITER_SELF_ONLY = 1;
+const BPF_TRACE_ITER = 28;
+const ITER_TODOS = {
+  EBADF: "which map? attach({ map })",
+  EINVAL: "does the iterator go through this kind of thing, and does this kernel have it?",
+};
+
+/** `BPF_CGROUP_ITER_*`. */
+const cgroupOrders = { self: 1, descendants: 2, "descendants-last": 3, ancestors: 4, children: 5 } as const;
+
+/** Which map, for `bpf_map_elem`, `sockmap`, `bpf_sk_storage_map`. */
+export interface IterMap {
+  readonly map: { readonly fd: number };
+}
+
+/** Which cgroups, for `cgroup`. */
+export interface IterCgroup {
+  /** The folder of a cgroup, or a descriptor of it. */
+  readonly cgroup: string | number;
+  /**
+   * `"self"`: only this one, as when left out · `"descendants"`: those inside too, after it · `"descendants-last"`:
+   * before it · `"ancestors"`: those that it is in too · `"children"`: those right inside (kernel 6.18).
+   */
+  readonly order?: keyof typeof cgroupOrders | undefined;
+}
+
+/** Only these tasks, for `task`, `task_file`, `task_vma` (kernel 6.1). */
+export type IterTask =
+  | { readonly pid: number; readonly tid?: undefined; readonly pidfd?: undefined }
+  | { readonly tid: number; readonly pid?: undefined; readonly pidfd?: undefined }
+  | { readonly pidfd: number; readonly pid?: undefined; readonly tid?: undefined };
+
+type Absent<T> = { readonly [K in T extends unknown ? keyof T : never]?: undefined };
 
 /** What an iterator goes through, where its section does not say it all. */
-export interface IterTarget {
-  /** The map, for `bpf_map_elem`. */
-  readonly map?: { readonly fd: number } | undefined;
-  /** The folder of a cgroup, or a descriptor of it. */
-  readonly cgroup?: string | number | undefined;
-  /** Only this process, for `task`, `task_file`, `task_vma` (kernel 6.1). */
-  readonly pid?: number | undefined;
-}
+export type IterTarget =
+  | (IterMap & Absent<IterCgroup | IterTask>)
+  | (IterCgroup & Absent<IterMap | IterTask>)
+  | (IterTask & Absent<IterMap | IterCgroup>);
 
 type IterArguments<How extends Target> = How extends "section" ? [target?: IterTarget] : [target: IterTarget];
 
 /** `SEC("iter/...")`: runs for each of the kernel's tasks, maps, sockets, …, and writes what a reader gets. */
 export class Iter<How extends Target = "section"> extends BaseProgram {
   /** Makes the iterator. Each reading runs it anew; {@link lines} and the others do this by themselves. */
-  attach(...[target = {}]: IterArguments<How>): Link {
-    const { map, cgroup, pid } = target as IterTarget;
-    const info = new Uint32Array(4);
-    if (map !== undefined) info[0] = descriptor(map.fd, "map");
-    if (pid !== undefined) info[1] = integer(pid, "pid", 1, 0x7fff_ffff);
-    if (cgroup === undefined) return this.#attach(info, map !== undefined || pid !== undefined);
-    return withFile(cgroup, "cgroup", (fd) => {
-      info[0] = BPF_CGROUP_ITER_SELF_ONLY;
-      info[1] = fd;
-      return this.#attach(info, true);
-    });
+  attach(...[target]: IterArguments<How>): Link {
+    const given = (target ?? {}) as {
+      readonly [K in "map" | "cgroup" | "order" | "pid" | "tid" | "pidfd"]?: unknown;
+    };
+    const { map, cgroup, order, pid, tid, pidfd } = given;
+    if ([map, cgroup, pid, tid, pidfd].filter((each) => each !== undefined).length > 1)
+      throw new TypeError(`${this.where}: map, cgroup, pid, tid and pidfd exclude each other`);
+    if (order !== undefined && cgroup === undefined)
+      throw new TypeError(`${this.where}: order is of cgroups — attach({ cgroup, order })`);
+    // union bpf_iter_link_info
+    if (map !== undefined) return this.#attach(descriptor((map as IterMap["map"] | null)?.fd, "map"), 0, 0);
+    if (tid !== undefined) return this.#attach(integer(tid, "tid", 1, 0x7fff_ffff), 0, 0);
+    if (pid !== undefined) return this.#attach(0, integer(pid, "pid", 1, 0x7fff_ffff), 0);
+    if (pidfd !== undefined) return this.#attach(0, 0, descriptor(pidfd, "pidfd"));
+    if (cgroup === undefined) return this.linkedTo({ attach_type: BPF_TRACE_ITER }, ITER_TODOS);
+    const way = order === undefined ? cgroupOrders.self : choice(cgroupOrders, order, "order");
+    return withFile(cgroup, "cgroup", (fd) => this.#attach(way, fd, 0));
   }
 
-  #attach(info: Uint32Array, given: boolean): Link {
-    const area = borrow(info.byteLength);
-    area.bytes.set(new Uint8Array(info.buffer));
+  #attach(...words: readonly [number, number, number]): Link {
+    const area = borrow(16);
+    new Uint32Array(area.bytes.buffer, area.bytes.byteOffset, 4).set(words);
     try {
-      const attributes = given ? { iter_info: BigInt(area.address), iter_info_len: info.byteLength } : {};
-      return this.linkedTo(attributes);
+      const attributes = { iter_info: BigInt(area.address), iter_info_len: 16, attach_type: BPF_TRACE_ITER };
+      return this.linkedTo(attributes, ITER_TODOS);
     } finally {
       giveBack(area);
     }

@@ -1,19 +1,8 @@
 import { closedError, stateError } from "../errors.js";
-import { check, libbpf, libc, orErrno } from "../ffi/native.js";
-
-/** What the kernel says of a link: the start of `struct bpf_link_info`. */
-export interface LinkInfo {
-  /** `BPF_LINK_TYPE_*`; 0 where the kernel has no link for the attachment. */
-  readonly type: number;
-  readonly id: number;
-  /** The id of the attached program; 0 where the kernel has no link. */
-  readonly programId: number;
-  /**
-   * What was used in place of a kernel link, such as `"clsact"`: it outlives the process when that is killed by
-   * SIGKILL. Absent for links.
-   */
-  readonly fallback?: string | undefined;
-}
+import { check, libbpf, libc, opts, orErrno, systemError } from "../ffi/native.js";
+import { text } from "./arguments.js";
+import { type KernelTarget, openFromKernel, walkIds } from "./kernel-objects.js";
+import { type LinkInfo, readLinkInfo } from "./link-info.js";
 
 /** How an attachment is held: what {@link Link} does its work by. */
 export interface LinkBackend {
@@ -23,6 +12,8 @@ export interface LinkBackend {
   destroy(): void;
   /** Lets the attachment outlive `destroy()`. */
   disconnect(): void;
+  /** Puts something else in place, where that takes more than the descriptors. */
+  update?(replacement: object): void;
   readonly fallback?: string;
   /** The links that this one stands for, where it is several. */
   readonly members?: readonly Link[];
@@ -64,11 +55,16 @@ export function fdLink(fd: number): LinkBackend {
   };
 }
 
-/** A program's attachment. It belongs to the skeleton or object of its program, which destroys it at the latest. */
+const BPF_F_REPLACE = 4;
+
+/**
+ * A program's attachment. It belongs to the skeleton or object of its program, which destroys it at the latest; one
+ * from {@link Link.open} belongs to whoever opened it.
+ */
 export class Link {
   readonly #where: string;
   readonly #links: Set<Link>;
-  readonly #pins: string[] = [];
+  readonly #pins = new Set<string>();
   #backend: LinkBackend | undefined;
 
   /** @param links where the owner keeps its links, in the order in which they were made. */
@@ -77,6 +73,28 @@ export class Link {
     this.#backend = backend;
     this.#links = links;
     links.add(this);
+  }
+
+  /**
+   * Opens a link that is in the kernel, by its pin on bpffs or its id (`bpf_link__open`, `bpf_link_get_fd_by_id`).
+   * Destroying it closes this handle: the program is detached when nobody else holds the link and it is not pinned.
+   *
+   * ```ts
+   * using link = Link.open({ pin: "/sys/fs/bpf/filter" });
+   * link.update(watch.programs.new_filter);
+   * ```
+   * @throws BpfError when there is no such link, or the pin is of something else.
+   */
+  static open(target: KernelTarget): Link {
+    const { where, fd } = openFromKernel("link", target);
+    const link = new Link(where, fdLink(fd), new Set());
+    if ("pin" in target) link.#pins.add(target.pin);
+    return link;
+  }
+
+  /** Every link that is in the kernel (`bpf_link_get_next_id`); those that vanish meanwhile are left out. */
+  static *list(): IterableIterator<LinkInfo> {
+    for (const { where, fd } of walkIds("link")) yield readLinkInfo(where, fd);
   }
 
   #use(): LinkBackend {
@@ -96,7 +114,7 @@ export class Link {
     return fd();
   }
 
-  /** Detaches the program, unless the link is pinned, and ends the link (`bpf_link__destroy`). */
+  /** Detaches the program, unless the link is pinned or disconnected, and ends the link (`bpf_link__destroy`). */
   destroy(): void {
     const backend = this.#backend;
     if (!backend) return;
@@ -109,7 +127,10 @@ export class Link {
     this.destroy();
   }
 
-  /** Detaches the program even if the link is pinned (`bpf_link_detach`); the link itself stays until destroyed. */
+  /**
+   * Detaches the program even if the link is pinned (`bpf_link_detach`); the link itself stays until destroyed. Not
+   * every kind of link can.
+   */
   detach(): void {
     for (const { fd } of this.#members()) check(this.#where, "bpf_link_detach", libbpf.bpf_link_detach(fd));
   }
@@ -121,36 +142,67 @@ export class Link {
 
   /** Pins the link to a new path on bpffs (`bpf_obj_pin`): the program stays attached until it is unpinned. */
   pin(path: string): void {
+    const pinned = text(path, "path", "pin()");
     const { length } = this.#members();
     if (length > 1)
       throw stateError(
         this.#where,
         `is ${length} links of the kernel, one for each CPU — attach({ cpu }) makes one`,
       );
-    check(this.#where, "bpf_obj_pin", libbpf.bpf_obj_pin(this.fd, path));
-    this.#pins.push(path);
+    check(this.#where, "bpf_obj_pin", libbpf.bpf_obj_pin(this.fd, pinned));
+    this.#pins.add(pinned);
   }
 
-  /** Removes what {@link pin} made. */
-  unpin(): void {
+  /** Removes the given pin, or all that {@link pin} made and the one by which it was opened. */
+  unpin(path?: string): void {
     void this.fd;
-    for (const path of this.#pins.splice(0)) check(this.#where, "unlink", orErrno(libc.unlink(path)));
+    const paths = path === undefined ? [...this.#pins] : [text(path, "path", "unpin()")];
+    let failed: { readonly path: string; readonly errno: number } | undefined;
+    for (const each of paths) {
+      const result = orErrno(libc.unlink(each));
+      // One that somebody else removed is gone; of the others that stay, the first is told.
+      if (result < 0 && result !== -2) failed ??= { path: each, errno: -result };
+      else if (result < 0 && path !== undefined) failed = { path: each, errno: -result };
+      else this.#pins.delete(each);
+    }
+    if (failed) throw systemError(`${this.#where}: pin "${failed.path}"`, "unlink", failed.errno);
   }
 
-  /** Puts another program of the same kind in place of this one, with no gap (`bpf_link_update`). */
-  update(program: { readonly fd: number }): void {
-    for (const { fd } of this.#members())
-      check(this.#where, "bpf_link_update", libbpf.bpf_link_update(fd, program.fd, 0));
+  /**
+   * Puts another program of the same kind, or another struct_ops map, in place of this one, with no gap
+   * (`bpf_link_update`). Kinds that can: cgroup, XDP, tcx, netkit, netns, sockmap, iterators, struct_ops.
+   * @param options.expected the program that must be attached now; when another one is, nothing changes and
+   * `EPERM` is thrown.
+   */
+  update(
+    replacement: { readonly fd: number },
+    options: { readonly expected?: { readonly fd: number } | undefined } = {},
+  ): void {
+    const { update } = this.#use();
+    if (update) {
+      update(replacement);
+      return;
+    }
+    const fd = fdOf(replacement, "update()");
+    const old = options.expected && fdOf(options.expected, "update(): expected");
+    for (const member of this.#members()) {
+      const settings =
+        old === undefined ? 0 : opts("bpf_link_update_opts", { flags: BPF_F_REPLACE, old_prog_fd: old });
+      check(this.#where, "bpf_link_update", libbpf.bpf_link_update(member.fd, fd, settings));
+    }
   }
 
   /** Asks the kernel what it knows of the link (`bpf_obj_get_info_by_fd`). */
   info(): LinkInfo {
     const { fallback } = this.#use();
-    if (fallback !== undefined) return { type: 0, id: 0, programId: 0, fallback };
-    const bytes = new Uint8Array(64);
-    const size = new Uint32Array([bytes.length]);
-    check(this.#where, "bpf_obj_get_info_by_fd", libbpf.bpf_obj_get_info_by_fd(this.fd, bytes, size));
-    const [type, id, programId] = new Uint32Array(bytes.buffer) as unknown as [number, number, number];
-    return { type, id, programId };
+    if (fallback !== undefined) return { kind: "none", type: 0, id: 0, programId: 0, fallback };
+    return readLinkInfo(this.#where, this.fd);
   }
+}
+
+function fdOf(value: { readonly fd: number }, where: string): number {
+  const fd: unknown = value?.fd;
+  if (typeof fd !== "number" || fd >>> 0 !== fd)
+    throw new TypeError(`${where}: a program, or an object with the descriptor of one as fd, is needed`);
+  return fd;
 }

@@ -1,6 +1,18 @@
 import { type BpfError, closedError, errnoName, stateError } from "../errors.js";
-import { check, libbpf, linkCreate, listening, systemError } from "../ffi/native.js";
+import {
+  check,
+  errno,
+  libbpf,
+  libc,
+  linkCreate,
+  listening,
+  rawTracepointOpen,
+  systemError,
+} from "../ffi/native.js";
+import { descriptor, integer } from "./arguments.js";
+import { type KernelTarget, openFromKernel, walkIds } from "./kernel-objects.js";
 import { destroyAll, fdLink, Link, type LinkBackend, libbpfLink } from "./link.js";
+import { type ProgramInfo, readProgramInfo } from "./program-info.js";
 import { type TestRunInput, type TestRunResult, testRun } from "./test-run.js";
 
 /**
@@ -13,12 +25,22 @@ export abstract class ProgramOwner {
   readonly links: Set<Link> = new Set();
   /** Whether the object is loaded, and not closed. */
   abstract readonly state: "open" | "loaded" | "closed";
+  /** Of a program that was opened in the kernel, and so is of no object: what an object would tell of it. */
+  readonly opened?: OpenedInKernel;
 
   /** Throws unless `owner` is the runtime's. */
   static check(owner: unknown): void {
     if (typeof owner !== "object" || owner === null || !(#genuine in owner) || !owner.#genuine)
       throw new TypeError("programs come from an object or a skeleton — they cannot be made by hand");
   }
+}
+
+/** A program by its descriptor. */
+interface OpenedInKernel {
+  readonly where: string;
+  readonly fd: number;
+  readonly info: ProgramInfo;
+  readonly attachType: number | undefined;
 }
 
 /** Whether a program's section names what to attach to, or the arguments of `attach` must. */
@@ -34,11 +56,14 @@ export interface CookieOptions {
   readonly cookie?: bigint | undefined;
 }
 
+/** What the kernel is asked for to make a link; the program itself goes without saying. */
+type LinkAttributes = Omit<Parameters<typeof linkCreate>[0], "prog_fd">;
+
 /** What programs of every kind have. */
 export class BaseProgram {
   /** The name of the C function. */
   readonly name: string;
-  /** What `SEC(...)` said. */
+  /** What `SEC(...)` said; empty of a program that was opened in the kernel, which does not know it. */
   readonly section: string;
   /** `BPF_PROG_TYPE_*`. */
   readonly type: number;
@@ -49,43 +74,68 @@ export class BaseProgram {
     ProgramOwner.check(owner);
     this.#pointer = pointer;
     this.#owner = owner;
-    this.name = libbpf.bpf_program__name(pointer) ?? "";
-    this.section = libbpf.bpf_program__section_name(pointer) ?? "";
-    this.type = libbpf.bpf_program__type(pointer);
+    const { opened } = owner;
+    this.name = opened ? opened.info.name : (libbpf.bpf_program__name(pointer) ?? "");
+    this.section = opened ? "" : (libbpf.bpf_program__section_name(pointer) ?? "");
+    this.type = opened ? opened.info.type : libbpf.bpf_program__type(pointer);
   }
 
   /** How errors call it. */
   protected get where(): string {
-    return `program "${this.name}" (SEC("${this.section}"))`;
+    return this.#owner.opened?.where ?? `program "${this.name}" (SEC("${this.section}"))`;
+  }
+
+  /** Throws unless the program is in the kernel, and not closed. */
+  #live(): void {
+    if (this.#owner.state === "closed") throw closedError(this.where);
+    if (this.#owner.state !== "loaded") throw stateError(this.where, "is not loaded — call load() first");
   }
 
   /** The `struct bpf_program`; refused once the object is closed. */
   #use(): number {
-    if (this.#owner.state === "closed") throw closedError(this.where);
-    if (this.#owner.state !== "loaded") throw stateError(this.where, "is not loaded — call load() first");
+    this.#live();
+    if (this.#owner.opened)
+      throw stateError(
+        this.where,
+        "was opened in the kernel, and libbpf attaches probes and classic tracepoints of its own objects only — " +
+          "attach it where it is loaded, and pin the link",
+      );
     return this.#pointer;
   }
 
   /** The file descriptor, open until the object is closed. */
   get fd(): number {
-    const fd = libbpf.bpf_program__fd(this.#use());
+    this.#live();
+    const { opened } = this.#owner;
+    if (opened) return opened.fd;
+    const fd = libbpf.bpf_program__fd(this.#pointer);
     if (fd < 0) throw stateError(this.where, "was not loaded — set autoload before load()");
     return fd;
   }
 
-  /** Pins the program to a new path on bpffs (`bpf_program__pin`). */
+  /** Asks the kernel what it knows of the program (`bpf_obj_get_info_by_fd`). */
+  info(): ProgramInfo {
+    return readProgramInfo(this.where, this.fd);
+  }
+
+  /** Pins the program to a new path on bpffs (`bpf_program__pin`): it stays in the kernel until it is unpinned. */
   pin(path: string): void {
-    check(this.where, "bpf_program__pin", libbpf.bpf_program__pin(this.#use(), path));
+    const { fd } = this;
+    if (this.#owner.opened) check(this.where, "bpf_obj_pin", libbpf.bpf_obj_pin(fd, path));
+    else check(this.where, "bpf_program__pin", libbpf.bpf_program__pin(this.#pointer, path));
   }
 
   /** Removes a pin (`bpf_program__unpin`). */
   unpin(path: string): void {
-    check(this.where, "bpf_program__unpin", libbpf.bpf_program__unpin(this.#use(), path));
+    const { fd } = this;
+    if (!this.#owner.opened)
+      check(this.where, "bpf_program__unpin", libbpf.bpf_program__unpin(this.#pointer, path));
+    else if (fd >= 0 && libc.unlink(path) < 0) throw systemError(this.where, "unlink", errno());
   }
 
   /**
    * Runs the program in the kernel, without attaching it (`bpf_prog_test_run_opts`): for unit tests of programs that
-   * see packets, of `SEC("syscall")` and of raw tracepoints.
+   * see packets, of `SEC("syscall")`, of raw tracepoints and others.
    */
   testRun(input: TestRunInput = {}): TestRunResult {
     return testRun(this.where, this.fd, this.type, input);
@@ -99,8 +149,13 @@ export class BaseProgram {
     return make(program.where, program.#owner.links);
   }
 
+  /** The same program as another class, for objects without a skeleton: `object.program("count").as(Xdp)`. */
+  protected viewedAs<P>(ProgramClass: new (pointer: number, owner: ProgramOwner) => P): P {
+    return new ProgramClass(this.#pointer, this.#owner);
+  }
+
   /** Runs an attach function of libbpf and makes its link; an error carries what libbpf said. */
-  protected attached(syscall: string, attach: (pointer: number) => number): Link {
+  protected attached(syscall: string, attach: (pointer: number) => number, todo?: Todos): Link {
     void this.fd;
     const pointer = this.#use();
     const call = listening(() => attach(pointer));
@@ -113,7 +168,7 @@ export class BaseProgram {
           .at(-1)
           ?.replace(/^libbpf: (prog '[^']*': )?/, "")
           .trim(),
-        todo: todos[errnoName(call.errno)],
+        todo: (todo ?? todos)[errnoName(call.errno)],
         ...(syscall === "bpf_program__attach" && call.errno === EOPNOTSUPP && noTarget),
       });
     // A logger may have closed the object.
@@ -125,16 +180,26 @@ export class BaseProgram {
   }
 
   /** Makes a link of the kernel itself (`BPF_LINK_CREATE`). */
-  protected linkedTo(attributes: Omit<Parameters<typeof linkCreate>[0], "prog_fd">): Link {
+  protected linkedTo(attributes: LinkAttributes, todo?: Todos): Link {
     const result = this.tryLink(attributes);
-    if (typeof result === "number") throw this.#refused("bpf(BPF_LINK_CREATE)", result);
+    if (typeof result === "number") throw this.#refused("bpf(BPF_LINK_CREATE)", result, todo);
     return result;
   }
 
   /** As {@link linkedTo}, but a refusal of the kernel is returned, as `-errno`. */
-  protected tryLink(attributes: Omit<Parameters<typeof linkCreate>[0], "prog_fd">): Link | number {
-    const result = linkCreate({ attach_type: this.attachType, ...attributes, prog_fd: this.fd });
+  protected tryLink(attributes: LinkAttributes): Link | number {
+    const { fd } = this;
+    const attach_type = attributes.attach_type ?? this.attachType;
+    const result = linkCreate({ ...attributes, attach_type, prog_fd: fd });
     return result < 0 ? result : this.linked(fdLink(result));
+  }
+
+  /** Attaches to a raw tracepoint or, without a name, to what the program was loaded for. */
+  protected linkedRaw(name: string | undefined, cookie: bigint | undefined, todo?: Todos): Link {
+    const { fd } = this;
+    const result = rawTracepointOpen({ name, prog_fd: fd, cookie });
+    if (result < 0) throw this.#refused("bpf(BPF_RAW_TRACEPOINT_OPEN)", result, todo);
+    return this.linked(fdLink(result));
   }
 
   /** Several links as one: of the first one's descriptor, and all destroyed together. */
@@ -155,18 +220,28 @@ export class BaseProgram {
   }
 
   /** The result of a call that attaches, or an error that says what may be wrong. */
-  protected checkAttach(syscall: string, result: number): number {
-    if (result < 0) throw this.#refused(syscall, result);
+  protected checkAttach(syscall: string, result: number, todo?: Todos): number {
+    if (result < 0) throw this.#refused(syscall, result, todo);
     return result;
   }
 
-  #refused(syscall: string, result: number): BpfError {
-    return systemError(this.where, syscall, -result, { program: this.name, todo: todos[errnoName(-result)] });
+  #refused(syscall: string, result: number, own?: Todos): BpfError {
+    const code = errnoName(-result);
+    return systemError(this.where, syscall, -result, {
+      program: this.name,
+      todo: own?.[code] ?? todos[code],
+    });
   }
 
   /** `BPF_*` attach type that the section or the object gives the program. */
   protected get attachType(): number {
-    return libbpf.bpf_program__expected_attach_type(this.#use());
+    this.#live();
+    const { opened } = this.#owner;
+    if (!opened) return libbpf.bpf_program__expected_attach_type(this.#pointer);
+    if (opened.attachType !== undefined) return opened.attachType;
+    throw new TypeError(
+      `${this.where}: the kernel does not tell its attach type — Program.open(target, { attachType })`,
+    );
   }
 }
 
@@ -174,11 +249,14 @@ const EOPNOTSUPP = 95;
 /** What libbpf means by EOPNOTSUPP when it is to attach by a program's section alone. */
 const noTarget = {
   what: "its section does not say what to attach to",
-  todo: "attach it through a skeleton, which takes the target, or by xdp or tc",
+  todo: "attach it as its kind: program.as(Xdp).attach(target)",
 };
 
+/** What to do about an errno. */
+export type Todos = Readonly<Record<string, string | undefined>>;
+
 /** What to do when attaching fails, where it differs from what the errno means elsewhere. */
-const todos: Readonly<Record<string, string | undefined>> = {
+const todos: Todos = {
   ENOENT: "is the name right, and is it there on this machine?",
   EEXIST: "it is attached there already: destroy that link first",
   EBUSY: "something is attached there already: detach that first",
@@ -193,10 +271,110 @@ export class StructOpsProgram extends BaseProgram {
   protected declare readonly structOps: true;
 }
 
-/** A program of a kind that has no class of its own: it attaches as libbpf does by itself, or not at all. */
-export class Program extends BaseProgram {
-  /** Attaches to what the section names (`bpf_program__attach`). The link belongs to the program's object. */
-  attach(): Link {
-    return this.attached("bpf_program__attach", (pointer) => libbpf.bpf_program__attach(pointer));
+/** Where a program goes whose kind this runtime does not know: what `bpf_link_create()` takes. */
+export interface RawTarget {
+  /** What it goes to, by its descriptor, or the number of an interface; 0 for none. */
+  readonly target: number;
+  /** `BPF_*` attach type; the program's own when left out. */
+  readonly attachType?: number | undefined;
+  /** `BPF_F_*`. */
+  readonly flags?: number | undefined;
+}
+
+/** A program of a kind that has no class of its own, or of an object without a skeleton. */
+export class Program<How extends Target = "section"> extends BaseProgram {
+  /**
+   * Attaches to what the section names (`bpf_program__attach`), or to the given target (`bpf_link_create`). The link
+   * belongs to the program's object.
+   */
+  attach(...[target]: How extends "section" ? [target?: RawTarget] : [target: RawTarget]): Link {
+    if (target === undefined)
+      return this.attached("bpf_program__attach", (pointer) => libbpf.bpf_program__attach(pointer));
+    const { attachType, flags } = target;
+    return this.linkedTo({
+      target_fd: descriptor(target.target, "target"),
+      attach_type: attachType === undefined ? undefined : integer(attachType, "attachType", 0, 0xffff),
+      flags: flags === undefined ? 0 : integer(flags, "flags", 0, 0xffff_ffff),
+    });
+  }
+
+  /**
+   * The same program as another class, which attaches it with arguments:
+   * `object.program("count").as(Xdp).attach("eth0")`.
+   */
+  as<P extends BaseProgram>(ProgramClass: new (pointer: number, owner: ProgramOwner) => P): P {
+    if (typeof ProgramClass !== "function" || !(ProgramClass.prototype instanceof BaseProgram))
+      throw new TypeError(`${this.where}: as() takes a class of programs, such as Xdp`);
+    return this.viewedAs(ProgramClass);
+  }
+
+  /**
+   * Opens a program that is in the kernel, by its pin on bpffs or its id (`bpf_obj_get`, `bpf_prog_get_fd_by_id`). It
+   * can be looked at, run, pinned and, by {@link Program.as}, attached, but for what libbpf attaches through perf
+   * events: kprobes, uprobes, USDT and classic tracepoints.
+   *
+   * ```ts
+   * using program = Program.open({ pin: "/sys/fs/bpf/drop" });
+   * const link = program.as(Xdp).attach("eth0");
+   * ```
+   * @param options.attachType `BPF_*`: the kernel does not tell it, and some kinds cannot be attached without.
+   */
+  static open(target: KernelTarget, options: { readonly attachType?: number } = {}): OpenProgram {
+    const { attachType } = options;
+    if (attachType !== undefined) integer(attachType, "attachType", 0, 0xffff, "open()");
+    const { where, fd } = openFromKernel("program", target);
+    return new OpenProgram(new KernelOwner({ where, fd, info: readProgramInfo(where, fd), attachType }));
+  }
+
+  /** Every program that is in the kernel (`bpf_prog_get_next_id`); those that vanish meanwhile are left out. */
+  static *list(): IterableIterator<ProgramInfo> {
+    for (const { where, fd } of walkIds("program")) yield readProgramInfo(where, fd);
   }
 }
+
+/** The owner of a program that was opened in the kernel: of its descriptor, and the links made through it. */
+class KernelOwner extends ProgramOwner {
+  override readonly opened: OpenedInKernel;
+  state: ProgramOwner["state"] = "loaded";
+
+  constructor(opened: OpenedInKernel) {
+    super();
+    this.opened = opened;
+  }
+
+  close(): void {
+    if (this.state === "closed") return;
+    try {
+      destroyAll(this.links);
+    } finally {
+      this.state = "closed";
+      libc.close(this.opened.fd);
+    }
+  }
+}
+
+/** A program from {@link Program.open}: who opened it closes it, and with it the links made through it. */
+export class OpenProgram extends Program<"arguments"> {
+  readonly #kernel: KernelOwner;
+
+  constructor(owner: KernelOwner) {
+    super(0, owner);
+    this.#kernel = owner;
+  }
+
+  /** Destroys the links made through it, and closes the descriptor. Safe to call again. */
+  close(): void {
+    this.#kernel.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * A program that something else brings to run: put into a map (`SEC("xdp/devmap")`, `SEC("xdp/cpumap")`, tail calls)
+ * or a struct_ops map, named by a request to the network stack (`SEC("action")`, `SEC("lwt_*")`), or run by
+ * `testRun()` (`SEC("syscall")`).
+ */
+export class Passive extends BaseProgram {}

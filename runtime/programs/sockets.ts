@@ -1,32 +1,18 @@
 import { fstatSync } from "node:fs";
-import { F_DUPFD_CLOEXEC, libbpf, libc, orErrno } from "../ffi/native.js";
-import { descriptor } from "./arguments.js";
-import { atExit, NO_SUCH_LINK } from "./fallback.js";
+import { EINVAL, F_DUPFD_CLOEXEC, libbpf, libc, orErrno } from "../ffi/native.js";
+import { choice, descriptor, withFile } from "./arguments.js";
+import { atExit } from "./fallback.js";
 import type { Link } from "./link.js";
-import { BaseProgram } from "./program.js";
+import { BaseProgram, type Target } from "./program.js";
 
-/** Where a program of sockets goes. */
-export interface SockMapTarget {
-  /** The SOCKMAP or SOCKHASH. */
-  readonly map: { readonly fd: number };
-  /** False refuses what kernels before 6.10 have in place of a link, and which outlives SIGKILL. */
-  readonly fallback?: boolean | undefined;
-}
-
-/** `SEC("sk_skb/...")`: redirects what the sockets of a map receive. */
-export class SkSkb extends BaseProgram {
-  /** Attaches to a map of sockets. */
-  attach(target: SockMapTarget): Link {
-    const map = descriptor(target?.map?.fd, "map");
-    const attributes = { target_fd: map };
-    if (target.fallback === false) return this.linkedTo(attributes);
-    const result = this.tryLink(attributes);
-    if (typeof result !== "number") return result;
-    if (!NO_SUCH_LINK.has(result)) this.checkAttach("bpf(BPF_LINK_CREATE)", result);
-    const { fd, attachType } = this;
-    this.checkAttach("bpf_prog_attach", libbpf.bpf_prog_attach(fd, map, attachType, 0));
+/** Attachments that kernels hold by the program and what it is attached to, without a link. */
+abstract class Attached extends BaseProgram {
+  /** Attaches in the way that was there before links (`bpf_prog_attach`). */
+  protected withoutLink(target: number, attachType: number): Link {
+    const { fd } = this;
+    this.checkAttach("bpf_prog_attach", libbpf.bpf_prog_attach(fd, target, attachType, 0));
     // Duplicates: by the time that it is detached the numbers may stand for something else.
-    const own = [fd, map].map((each) => libc.fcntl(each, F_DUPFD_CLOEXEC, 0)) as [number, number];
+    const own = [fd, target].map((each) => libc.fcntl(each, F_DUPFD_CLOEXEC, 0)) as [number, number];
     const destroy = (): void => {
       libbpf.bpf_prog_detach2(...own, attachType);
       for (const each of own) libc.close(each);
@@ -35,8 +21,78 @@ export class SkSkb extends BaseProgram {
   }
 }
 
+/** Where a program of sockets goes. */
+export interface SockMapTarget {
+  /** The SOCKMAP or SOCKHASH. */
+  readonly map: { readonly fd: number };
+  /**
+   * False refuses what kernels before 6.10 have in place of a link, and which outlives SIGKILL; `"always"` uses it on
+   * newer ones too.
+   */
+  readonly fallback?: boolean | "always" | undefined;
+}
+
+const skSkbHooks = { stream_parser: 4, stream_verdict: 5, verdict: 38 } as const;
+const SK_MSG_VERDICT = 7;
+
+/** What a program of plain `SEC("sk_skb")` does: `BPF_SK_SKB_STREAM_PARSER`, … */
+export interface SkSkbHook {
+  readonly hook: keyof typeof skSkbHooks;
+}
+
+abstract class SockMapProgram extends Attached {
+  protected toMap(target: SockMapTarget, attach_type: number): Link {
+    const map = descriptor(target?.map?.fd, "map");
+    const { fallback } = target;
+    if (fallback !== undefined && typeof fallback !== "boolean" && fallback !== "always")
+      throw new TypeError(`attach(): fallback is a boolean or "always", not ${typeof fallback}`);
+    if (fallback === "always") return this.withoutLink(map, attach_type);
+    const todos = { EINVAL: "is it a map of sockets?", EBUSY: "the map has such a program already" };
+    const attributes = { target_fd: map, attach_type };
+    if (fallback === false)
+      return this.linkedTo(attributes, { ...todos, EINVAL: "links of sockmaps need kernel 6.10" });
+    const result = this.tryLink(attributes);
+    if (typeof result !== "number") return result;
+    // The kernel says EINVAL to much; one that has such links would rather say that there is no descriptor -1.
+    if (result === EINVAL && this.tryLink({ target_fd: -1, attach_type }) === EINVAL)
+      return this.withoutLink(map, attach_type);
+    this.checkAttach("bpf(BPF_LINK_CREATE)", result, todos);
+    throw new Error("unreachable");
+  }
+}
+
+/** `SEC("sk_skb/...")`: redirects what the sockets of a map receive. */
+export class SkSkb<How extends Target = "section"> extends SockMapProgram {
+  /** Attaches to a map of sockets. */
+  attach(target: SockMapTarget & (How extends "section" ? Partial<SkSkbHook> : SkSkbHook)): Link {
+    const hook = target?.hook ?? this.section.split("/")[1];
+    return this.toMap(target, choice(skSkbHooks, hook, "hook"));
+  }
+}
+
 /** `SEC("sk_msg")`: redirects what the sockets of a map send. */
-export class SkMsg extends SkSkb {}
+export class SkMsg extends SockMapProgram {
+  /** Attaches to a map of sockets. */
+  attach(target: SockMapTarget): Link {
+    return this.toMap(target, SK_MSG_VERDICT);
+  }
+}
+
+const BPF_LIRC_MODE2 = 16;
+
+/** Where an infrared decoder goes. */
+export interface LircTarget {
+  /** The device, such as `/dev/lirc0`, or a descriptor of it. */
+  readonly device: string | number;
+}
+
+/** `SEC("lirc_mode2")`: decodes what an infrared receiver sees. */
+export class LircMode2 extends Attached {
+  /** Attaches to a receiver (`bpf_prog_attach`). The kernel has no links for it: it outlives SIGKILL. */
+  attach(target: LircTarget): Link {
+    return withFile(target?.device, "device", (fd) => this.withoutLink(fd, BPF_LIRC_MODE2));
+  }
+}
 
 const SOL_SOCKET = 1;
 const SO_ATTACH_BPF = 50;

@@ -7,12 +7,17 @@ export interface TestRunInput {
   readonly data?: Uint8Array | undefined;
   /** The context in C's layout, as far as the program's kind takes one. */
   readonly ctx?: Uint8Array | undefined;
-  /** How often it runs; once when left out. */
+  /** How often it runs; once when left out, 10 000 000 times at most: the process can do nothing else meanwhile. */
   readonly repeat?: number | undefined;
   /** `BPF_F_TEST_*`. */
   readonly flags?: number | undefined;
   /** Which CPU it runs on, for raw tracepoints. */
   readonly cpu?: number | undefined;
+  /**
+   * XDP only (kernel 5.18): the packets go where the program sends them, as if they had been received. `batch` of them
+   * are made at a time, 64 when left out.
+   */
+  readonly live?: boolean | { readonly batch: number } | undefined;
 }
 
 /** What a run of a program gave. */
@@ -30,6 +35,9 @@ export interface TestRunResult {
 const BPF_PROG_TYPE_RAW_TRACEPOINT = 17;
 const BPF_PROG_TYPE_SYSCALL = 31;
 const BPF_F_TEST_RUN_ON_CPU = 1;
+const BPF_F_TEST_XDP_LIVE_FRAMES = 2;
+/** The process can do nothing else meanwhile: this takes a second for a program that does nothing. */
+const MOST_REPEATS = 10_000_000;
 /** How much longer a packet may become. */
 const HEADROOM = 512;
 /** Native memory is kept once it is there; kernels take a few pages, of 64 KiB at most. */
@@ -44,39 +52,49 @@ export function testRun(where: string, fd: number, type: number, input: TestRunI
   const repeat = u32(where, input, "repeat");
   const flags = u32(where, input, "flags");
   const cpu = u32(where, input, "cpu");
+  if (repeat > MOST_REPEATS)
+    throw new RangeError(
+      `${where}: testRun(): repeat ${repeat} is more than ${MOST_REPEATS}, and nothing could end it — run it again`,
+    );
+  const { live = false } = input;
+  const batch = typeof live === "boolean" ? 0 : integer(live?.batch, "batch", 1, 256, `${where}: testRun()`);
   const onCpu = input.cpu === undefined ? 0 : BPF_F_TEST_RUN_ON_CPU;
+  const asked = onCpu | (live === false ? 0 : BPF_F_TEST_XDP_LIVE_FRAMES);
   // From here on no code of the caller's runs, so the one set of native memory is this run's.
   room ??= new Room();
   const { options, dataIn, dataOut, ctxIn, ctxOut } = room;
   const [dataSize, ctxSize] = [sizeOf(where, data), sizeOf(where, ctx)];
   // These two give nothing back but what they change in place.
   const inPlace = type === BPF_PROG_TYPE_SYSCALL || type === BPF_PROG_TYPE_RAW_TRACEPOINT;
-  const dataRoom = data ? dataSize + HEADROOM : 0;
-  const ctxRoom = inPlace ? 0 : ctxSize;
+  // Live packets are gone when the run is over.
+  const dataRoom = data && live === false ? dataSize + HEADROOM : 0;
+  const ctxRoom = inPlace || live !== false ? 0 : ctxSize;
   const view = options.view;
   view.setBigUint64(layout.data_in[0], dataIn.take(data, dataSize), true);
-  view.setBigUint64(layout.data_out[0], data ? dataOut.hold(dataRoom) : 0n, true);
+  view.setBigUint64(layout.data_out[0], dataRoom > 0 ? dataOut.hold(dataRoom) : 0n, true);
   view.setUint32(layout.data_size_in[0], dataSize, true);
   view.setUint32(layout.data_size_out[0], dataRoom, true);
   view.setBigUint64(layout.ctx_in[0], ctxIn.take(ctx, ctxSize), true);
-  view.setBigUint64(layout.ctx_out[0], ctx && !inPlace ? ctxOut.hold(ctxRoom) : 0n, true);
+  view.setBigUint64(layout.ctx_out[0], ctxRoom > 0 ? ctxOut.hold(ctxRoom) : 0n, true);
   view.setUint32(layout.ctx_size_in[0], ctxSize, true);
   view.setUint32(layout.ctx_size_out[0], ctxRoom, true);
   view.setUint32(layout.retval[0], 0, true);
   view.setUint32(layout.repeat[0], repeat, true);
   view.setUint32(layout.duration[0], 0, true);
-  view.setUint32(layout.flags[0], flags | onCpu, true);
+  view.setUint32(layout.flags[0], flags | asked, true);
   view.setUint32(layout.cpu[0], cpu, true);
+  view.setUint32(layout.batch_size[0], batch, true);
   const result = libbpf.bpf_prog_test_run_opts(fd, options.address);
   if (result < 0) check(where, "bpf_prog_test_run_opts", result);
   return {
     retval: view.getUint32(layout.retval[0], true),
-    data: data ? dataOut.copy(view.getUint32(layout.data_size_out[0], true)) : NO_BYTES,
-    ctx: !ctx
-      ? NO_BYTES
-      : inPlace
-        ? ctxIn.copy(ctxSize)
-        : ctxOut.copy(view.getUint32(layout.ctx_size_out[0], true)),
+    data: dataRoom > 0 ? dataOut.copy(view.getUint32(layout.data_size_out[0], true)) : NO_BYTES,
+    ctx:
+      !ctx || live !== false
+        ? NO_BYTES
+        : inPlace
+          ? ctxIn.copy(ctxSize)
+          : ctxOut.copy(view.getUint32(layout.ctx_size_out[0], true)),
     durationNs: view.getUint32(layout.duration[0], true),
   };
 }

@@ -1,6 +1,8 @@
-import { availableCpus, F_DUPFD_CLOEXEC, libbpf, libc, opts, orErrno, perfEventOpen } from "../ffi/native.js";
-import { cookie, descriptor, integer, processId, text, u64 } from "./arguments.js";
-import { destroyAll, type Link } from "./link.js";
+import { readFileSync } from "node:fs";
+import { BpfError } from "../errors.js";
+import { libbpf, opts } from "../ffi/native.js";
+import { cookie, descriptor, text } from "./arguments.js";
+import type { Link } from "./link.js";
 import { type AttachArguments, BaseProgram, type CookieOptions, type Target } from "./program.js";
 
 /** A tracepoint of the kernel, as `/sys/kernel/tracing/events/CATEGORY/NAME` lists them. */
@@ -33,206 +35,83 @@ export interface RawTracepointTarget {
   readonly name: string;
 }
 
-/** `SEC("raw_tp/...")`: runs at a tracepoint, with its unprocessed arguments. */
+/** `SEC("raw_tp/...")`, `SEC("raw_tp.w/...")`: runs at a tracepoint, with its unprocessed arguments. */
 export class RawTracepoint<How extends Target = "section"> extends BaseProgram {
-  /**
-   * Attaches to the section's tracepoint, or the given one (`bpf_program__attach_raw_tracepoint`).
-   * A cookie needs libbpf 1.4 and kernel 6.10.
-   */
+  /** Attaches to the section's tracepoint, or the given one (`bpf_raw_tracepoint_open`). A cookie needs kernel 6.10. */
   attach(...[target]: AttachArguments<How, RawTracepointTarget, CookieOptions>): Link {
     const name = target?.name ?? this.section.split("/")[1];
     if (!name) throw new TypeError(`${this.where}: names no tracepoint — attach({ name })`);
     const wanted = cookie(target?.cookie);
-    if (wanted === undefined)
-      return this.attached("bpf_program__attach_raw_tracepoint", (pointer) =>
-        libbpf.bpf_program__attach_raw_tracepoint(pointer, text(name, "name")),
-      );
-    return this.attached("bpf_program__attach_raw_tracepoint_opts", (pointer) =>
-      libbpf.bpf_program__attach_raw_tracepoint_opts(
-        pointer,
-        text(name, "name"),
-        opts("bpf_raw_tracepoint_opts", { cookie: wanted }),
-      ),
-    );
-  }
-}
-
-/** A function in a program or shared library, or a place in its file. */
-export type UprobeTarget = { readonly path: string } & (
-  | { readonly symbol: string; readonly offset?: number | undefined }
-  | { readonly offset: number; readonly symbol?: undefined }
-);
-
-/** How a uprobe is attached. */
-export interface UprobeOptions extends CookieOptions {
-  /** The process to watch; all of them when left out, this one when 0. */
-  readonly pid?: number | undefined;
-}
-
-/** `SEC("uprobe/...")`, `SEC("uretprobe/...")`: runs when user space calls a function, or returns from it. */
-export class Uprobe<How extends Target = "section"> extends BaseProgram {
-  /**
-   * Attaches to the section's function, or the given one (`bpf_program__attach_uprobe_opts`). A path without a
-   * slash is looked for as a library or program. `offset` is in bytes: from the symbol, or in the file.
-   */
-  attach(...[target]: AttachArguments<How, UprobeTarget, UprobeOptions>): Link {
-    const at = target?.path === undefined ? this.#fromSection() : (target as UprobeTarget);
-    const pid = processId(target?.pid);
-    const offset = integer(at.offset ?? 0, "offset", 0, Number.MAX_SAFE_INTEGER);
-    return this.attached("bpf_program__attach_uprobe_opts", (pointer) =>
-      libbpf.bpf_program__attach_uprobe_opts(
-        pointer,
-        pid,
-        text(at.path, "path"),
-        offset,
-        opts("bpf_uprobe_opts", {
-          func_name: at.symbol === undefined ? undefined : text(at.symbol, "symbol"),
-          retprobe: this.section.startsWith("uretprobe"),
-          bpf_cookie: cookie(target?.cookie),
-        }),
-      ),
-    );
-  }
-
-  /** `uprobe/PATH:SYMBOL[+OFFSET]`, the path up to the first colon, as libbpf reads it. */
-  #fromSection(): UprobeTarget {
-    const found = /^u(?:ret)?probe(?:\.s)?\/([^:]+):(.+?)(?:\+(0x[\da-f]+|\d+))?$/i.exec(this.section);
-    if (!found) throw new TypeError(`${this.where}: names no function — attach({ path, symbol })`);
-    return { path: found[1]!, symbol: found[2]!, offset: found[3] === undefined ? 0 : Number(found[3]) };
-  }
-}
-
-/** A function of the kernel, or a place in it. */
-export interface KprobeTarget {
-  readonly function: string;
-  /** Bytes from the function's start. */
-  readonly offset?: number | undefined;
-  /** Whether it runs when the function returns; the section says it when left out. */
-  readonly retprobe?: boolean | undefined;
-}
-
-/** `SEC("kprobe/...")`, `SEC("kretprobe/...")`: runs when the kernel calls a function, or returns from it. */
-export class Kprobe<How extends Target = "section"> extends BaseProgram {
-  /** Attaches to the section's function, or the given one (`bpf_program__attach_kprobe_opts`). */
-  attach(...[target]: AttachArguments<How, KprobeTarget, CookieOptions>): Link {
-    const found = /^k(?:ret)?probe\/([^+]+)(?:\+(0x[\da-f]+|\d+))?$/i.exec(this.section);
-    const name = target?.function ?? found?.[1];
-    if (!name) throw new TypeError(`${this.where}: names no function — attach({ function })`);
-    const offset = target?.offset ?? (target?.function === undefined ? Number(found?.[2] ?? 0) : 0);
-    return this.attached("bpf_program__attach_kprobe_opts", (pointer) =>
-      libbpf.bpf_program__attach_kprobe_opts(
-        pointer,
-        text(name, "function"),
-        opts("bpf_kprobe_opts", {
-          offset: BigInt(integer(offset, "offset", 0, Number.MAX_SAFE_INTEGER)),
-          retprobe: target?.retprobe ?? this.section.startsWith("kretprobe"),
-          bpf_cookie: cookie(target?.cookie),
-        }),
-      ),
-    );
-  }
-}
-
-/** A statically defined tracepoint of a program or library (`readelf -n` lists them). */
-export interface UsdtTarget {
-  readonly path: string;
-  readonly provider: string;
-  readonly name: string;
-}
-
-/** `SEC("usdt/...")`: runs at a statically defined tracepoint in user space. */
-export class Usdt<How extends Target = "section"> extends BaseProgram {
-  /** Attaches to the section's tracepoint, or the given one (`bpf_program__attach_usdt`). */
-  attach(...[target]: AttachArguments<How, UsdtTarget, UprobeOptions>): Link {
-    // libbpf itself cannot read `usdt.s/...`.
-    const found = /^usdt(?:\.s)?\/([^:]+):([^:]+):([^:]+)$/.exec(this.section);
-    const [path, provider, name] = target?.path
-      ? [target.path, target.provider, target.name]
-      : [found?.[1], found?.[2], found?.[3]];
-    if (!path) throw new TypeError(`${this.where}: names no tracepoint — attach({ path, provider, name })`);
-    return this.attached("bpf_program__attach_usdt", (pointer) =>
-      libbpf.bpf_program__attach_usdt(
-        pointer,
-        processId(target?.pid),
-        text(path, "path"),
-        text(provider, "provider"),
-        text(name, "name"),
-        opts("bpf_usdt_opts", { usdt_cookie: cookie(target?.cookie) }),
-      ),
-    );
+    const todo = wanted === undefined ? {} : { EINVAL: "a cookie of a raw tracepoint needs kernel 6.10" };
+    return this.linkedRaw(text(name, "name"), wanted, {
+      ...todo,
+      ENOENT: `is there a tracepoint '${name}' in this kernel?`,
+    });
   }
 }
 
 /**
- * `SEC("fentry/...")`, `SEC("fexit/...")`, `SEC("fmod_ret/...")`, `SEC("tp_btf/...")`, `SEC("lsm/...")`: runs at what
- * the section, or `setTarget()` before load, names; typed arguments, and less overhead than kprobes.
+ * `SEC("fentry/...")`, `SEC("fexit/...")`, `SEC("fmod_ret/...")`, `SEC("fsession/...")`, `SEC("tp_btf/...")`: runs at
+ * what the section, or `setTarget()` before load, names; typed arguments, and less overhead than kprobes.
  */
 export class Tracing extends BaseProgram {
   /** Attaches to what it was loaded for (`bpf_program__attach_trace`). A cookie needs kernel 5.15; of `tp_btf`, 6.10. */
   attach(options: CookieOptions = {}): Link {
     const wanted = cookie(options.cookie);
-    if (wanted !== undefined) return this.linkedTo({ target_fd: 0, tracing_cookie: wanted });
-    return this.attached("bpf_program__attach_trace", (pointer) => libbpf.bpf_program__attach_trace(pointer));
+    if (wanted === undefined) return this.linkedRaw(undefined, undefined);
+    return this.linkedTo({ target_fd: 0, tracing_cookie: wanted });
   }
 }
 
-/** An event of the performance counters: `struct perf_event_attr`'s type and config, see perf_event_open(2). */
-export interface PerfEventTarget {
-  /** `PERF_TYPE_*`: 0 hardware, 1 software, … */
-  readonly type: number;
-  /** Which of that type: 0 of software is the CPU clock. */
-  readonly config: number | bigint;
-  /** Runs each time that the counter has grown by so much. */
-  readonly period: number | bigint;
-  /** The process to watch; all of them when left out. */
-  readonly pid?: number | undefined;
-  /** The CPU to watch; each of them when left out. */
-  readonly cpu?: number | undefined;
+/** `SEC("lsm/...")`, `SEC("lsm.s/...")`: decides whether the kernel allows something. */
+export class Lsm extends Tracing {
+  /**
+   * Attaches to the hook that it was loaded for (`bpf_program__attach_lsm`).
+   * @throws BpfError too where the kernel was started without BPF among its security modules: it would attach, and
+   * never run.
+   */
+  override attach(options: CookieOptions = {}): Link {
+    checkLsm(this.where);
+    return super.attach(options);
+  }
 }
 
-/** `SEC("perf_event")`: runs on events of the performance counters, such as a clock. */
-export class PerfEvent extends BaseProgram {
-  /** Attaches to an event of your own, by its descriptor, or opens it (`bpf_program__attach_perf_event_opts`). */
-  attach(target: ({ readonly fd: number } | PerfEventTarget) & CookieOptions): Link {
-    const bpf_cookie = cookie(target.cookie);
-    // libbpf closes the descriptor with the link, but does not when there comes none of it.
-    const attach = (fd: number): Link => {
-      try {
-        return this.attached("bpf_program__attach_perf_event_opts", (pointer) =>
-          libbpf.bpf_program__attach_perf_event_opts(
-            pointer,
-            fd,
-            opts("bpf_perf_event_opts", { bpf_cookie }),
-          ),
-        );
-      } catch (error) {
-        libc.close(fd);
-        throw error;
-      }
-    };
-    if ("fd" in target) {
-      const own = orErrno(libc.fcntl(descriptor(target.fd, "fd"), F_DUPFD_CLOEXEC, 0));
-      return attach(this.checkAttach("fcntl", own));
-    }
-    const attributes = {
-      type: integer(target.type, "type", 0, 0xffff_ffff),
-      config: u64(target.config, "config"),
-      sample_period: u64(target.period, "period"),
-    };
-    const pid = processId(target.pid);
-    // The kernel watches all processes on one CPU, or one process on all CPUs.
-    const cpus = target.cpu !== undefined ? [target.cpu] : pid === -1 ? availableCpus() : [-1];
-    const links: Link[] = [];
-    try {
-      for (const cpu of cpus) {
-        const fd = perfEventOpen(attributes, pid, integer(cpu, "cpu", -1, 0xffff));
-        links.push(attach(this.checkAttach("perf_event_open", fd)));
-      }
-    } catch (error) {
-      destroyAll(links);
-      throw error;
-    }
-    const [only, ...others] = links;
-    return others.length === 0 ? only! : this.together(links);
+/** Throws where the kernel has LSM programs attached and never runs them. */
+export function checkLsm(where: string): void {
+  let modules: string;
+  try {
+    modules = readFileSync("/sys/kernel/security/lsm", "utf8");
+  } catch {
+    // Not mounted: nobody knows.
+    return;
+  }
+  if (modules.trim().split(",").includes("bpf")) return;
+  throw new BpfError(
+    `${where}: the kernel was started without bpf among its security modules, and would never run it — ` +
+      `add bpf to lsm=${modules.trim()} of the kernel's command line`,
+    { code: "EOPNOTSUPP", errno: 95 },
+  );
+}
+
+/** Another program's function, to be replaced. */
+export interface FreplaceTarget {
+  /** The program, loaded, or an object with its descriptor as `fd`. */
+  readonly program: { readonly fd: number };
+  /** The name of the C function: of the program itself, or a global one that it calls. */
+  readonly function: string;
+}
+
+/** `SEC("freplace/...")`: takes the place of a function of another program, which `setTarget()` names before load. */
+export class Freplace extends BaseProgram {
+  /**
+   * Replaces the function that it was loaded for or, with arguments, one of the same type in another program
+   * (`bpf_program__attach_freplace`, kernel 5.10).
+   */
+  attach(target?: FreplaceTarget): Link {
+    if (target === undefined) return this.linkedRaw(undefined, undefined);
+    const fd = descriptor(target.program?.fd, "program");
+    return this.attached("bpf_program__attach_freplace", (pointer) =>
+      libbpf.bpf_program__attach_freplace(pointer, fd, text(target.function, "function")),
+    );
   }
 }

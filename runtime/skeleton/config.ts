@@ -24,6 +24,10 @@ export interface ProgramConfig {
   autoload: boolean;
   /** Whether `attach()` of the skeleton attaches it (`bpf_program__set_autoattach`). */
   autoattach: boolean;
+  /** `BPF_PROG_TYPE_*` (`bpf_program__set_type`): for a section that libbpf does not know. */
+  type: number;
+  /** `BPF_*` attach type that it is loaded for (`bpf_program__set_expected_attach_type`). */
+  attachType: number;
   /** `BPF_F_*` flags of the load (`bpf_program__set_flags`). */
   flags: number;
   /** How much the verifier logs (`bpf_program__set_log_level`). */
@@ -153,6 +157,23 @@ export function programConfig(name: string, pointer: number, guard: () => void, 
     set autoattach(value) {
       apply((program) => libbpf.bpf_program__set_autoattach(program, flag(where, value)));
     },
+    get type() {
+      guard();
+      return libbpf.bpf_program__type(pointer);
+    },
+    set type(value) {
+      guard();
+      check(where, "bpf_program__set_type", libbpf.bpf_program__set_type(pointer, signed(where, value)));
+    },
+    get attachType() {
+      guard();
+      return libbpf.bpf_program__expected_attach_type(pointer);
+    },
+    set attachType(value) {
+      guard();
+      const result = libbpf.bpf_program__set_expected_attach_type(pointer, signed(where, value));
+      check(where, "bpf_program__set_expected_attach_type", result);
+    },
     get flags() {
       guard();
       return libbpf.bpf_program__flags(pointer);
@@ -235,6 +256,13 @@ function structOpsProgram(where: string, programs: object, value: unknown): stri
     if (name !== undefined) return name;
   }
   throw new TypeError(`${where}: takes a program of SEC("struct_ops") from opened.programs, or null`);
+}
+
+/** An enumerator, as C passes it. */
+function signed(where: string, value: unknown): number {
+  const number = unsigned(where, value);
+  if (number > 0x7fff_ffff) throw new RangeError(`${where}: ${number} does not fit an enum`);
+  return number;
 }
 
 function flag(where: string, value: unknown): boolean {

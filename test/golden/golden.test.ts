@@ -62,7 +62,7 @@ const goldens: readonly Golden[] = [
     object: "test/fixtures/hostile.bpf.o",
     skeleton: "test/golden/hostile.skel.ts",
     warnings: [
-      'program "line_end": SEC("nobody/knows\nthis"): libbpf knows no such section — set the program\'s type by another one, see SEC() in libbpf\'s docs',
+      'program "line_end": SEC("nobody/knows\nthis"): libbpf knows no such section — name one of its own, or set type and attachType of the program before load()',
       'program "half": SEC("tp/only_a_category"): libbpf cannot read its target, so it attaches only with arguments',
       "type object: the name Object is taken — it is called object_6e47fd",
       "type Array: the name Array is taken — it is called Array_6a13fa",

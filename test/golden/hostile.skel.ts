@@ -686,7 +686,7 @@ export interface Hostile {
     /** `SEC("uprobe/`${alert(1)}`\":x")` */
     quote: bpf.Uprobe;
     /** `SEC("nobody/knows�this")` */
-    line_end: bpf.Program;
+    line_end: bpf.Program<"arguments">;
     /** `SEC("tp/only_a_category")` */
     half: bpf.Tracepoint<"arguments">;
     /** `SEC("xdp")` */
@@ -702,7 +702,7 @@ export interface Hostile {
     /** `SEC("struct_ops/default")` */
     function: bpf.StructOpsProgram;
     /** `SEC("syscall")` */
-    valueOf: bpf.Program;
+    valueOf: bpf.Passive;
   };
   maps: {
     /** `BPF_MAP_TYPE_HASH`, `__u32` to `struct everything`, 1 entry. */
@@ -794,7 +794,7 @@ export const Hostile: bpf.Skeleton<Hostile> = bpf.skeleton<Hostile>({
   programs: {
     comment_end: bpf.program(bpf.Tracepoint, true),
     quote: bpf.program(bpf.Uprobe, true),
-    line_end: bpf.program(bpf.Program, false),
+    line_end: bpf.program(bpf.Program<"arguments">, false),
     half: bpf.program(bpf.Tracepoint<"arguments">, false),
     hasOwnProperty: bpf.program(bpf.Xdp, false),
     ["__proto__"]: bpf.program(bpf.Xdp, false),
@@ -802,7 +802,7 @@ export const Hostile: bpf.Skeleton<Hostile> = bpf.skeleton<Hostile>({
     "größe": bpf.program(bpf.Xdp, false),
     default: bpf.program(bpf.Xdp, false),
     function: bpf.program(bpf.StructOpsProgram, false),
-    valueOf: bpf.program(bpf.Program, false),
+    valueOf: bpf.program(bpf.Passive, false),
   },
   maps: {
     constructor: bpf.map(bpf.HashMap<number, Everything>, bpf.u32, Everything),

@@ -14,10 +14,7 @@ const classes: Readonly<Record<string, ProgramClass>> = Object.fromEntries(
       ["Xdp", "xdp xdp.frags"],
       ["Kprobe", "kprobe kretprobe"],
       ["Usdt", "usdt usdt.s"],
-      [
-        "Tracing",
-        "tp_btf tp_btf.s fentry fentry.s fexit fexit.s fmod_ret fmod_ret.s fsession fsession.s lsm lsm.s",
-      ],
+      ["Tracing", "tp_btf tp_btf.s fentry fentry.s fexit fexit.s fmod_ret fmod_ret.s fsession fsession.s"],
       ["Tc", "tc classifier tc/ingress tc/egress tcx/ingress tcx/egress"],
       ["Netkit", "netkit/primary netkit/peer"],
       ["Cgroup", "sockops cgroup_skb/ingress cgroup_skb/egress cgroup/skb cgroup/sock cgroup/sock_create"],
@@ -44,6 +41,17 @@ const classes: Readonly<Record<string, ProgramClass>> = Object.fromEntries(
       ["SkReuseport", "sk_reuseport sk_reuseport/migrate"],
       ["PerfEvent", "perf_event"],
       ["StructOpsProgram", "struct_ops struct_ops.s"],
+      ["Lsm", "lsm lsm.s"],
+      ["Freplace", "freplace"],
+      ["KprobeMulti", "kprobe.multi kretprobe.multi kprobe.session"],
+      ["UprobeMulti", "uprobe.multi uretprobe.multi uprobe.session uprobe.multi.s uretprobe.multi.s"],
+      ["UprobeMulti", "uprobe.session.s"],
+      ["TracingMulti", "fentry.multi fentry.multi.s fexit.multi fexit.multi.s fsession.multi"],
+      ["TracingMulti", "fsession.multi.s"],
+      ["Ksyscall", "ksyscall kretsyscall"],
+      ["LircMode2", "lirc_mode2"],
+      ["Passive", "action syscall lwt_in lwt_out lwt_xmit lwt_seg6local xdp/devmap xdp.frags/devmap"],
+      ["Passive", "xdp/cpumap xdp.frags/cpumap"],
     ] as const
   ).flatMap(([name, sections]) => sections.split(" ").map((section) => [section, name])),
 );
@@ -118,7 +126,7 @@ for (const [what, { sections, good, bad, bare = false }] of Object.entries(rows)
     for (const section of sections.split(" ")) {
       const of = classes[section] ?? "Program";
       const target = (named: boolean): object =>
-        of === "Program" || of === "Tracing" ? {} : { target: named ? "section" : "arguments" };
+        ["Tracing", "Lsm", "Freplace"].includes(of) ? {} : { target: named ? "section" : "arguments" };
 
       it(`SEC("${section}")`, () => {
         expect(programKind(section)).toEqual({ class: of, auto: bare, ...target(false) });
@@ -158,12 +166,16 @@ describe("what libbpf attaches to nothing by itself", () => {
 
   it.each(passive.split(" "))('SEC("%s")', (section) => {
     const of = classes[section] ?? "Program";
-    const direction = section.includes("/") ? "section" : "arguments";
-    const kindOf = { class: of, auto: false, ...(of === "Tc" && { target: direction }) };
+    // Only these four do not say all that there is to say but where.
+    const bare = ["tc", "classifier", "sk_skb", "cgroup/skb"].includes(section) ? "arguments" : "section";
+    const parametrised = ["Tc", "SkSkb", "Cgroup"].includes(of);
+    const kindOf = { class: of, auto: false, ...(parametrised && { target: bare }) };
     expect(programKind(section)).toEqual(kindOf);
     expect(programKind(`?${section}`)).toEqual(programKind(section));
     const { warning, ...kind } = programKind(`${section}/more`);
-    expect(kind).toEqual({ class: goesOn.has(section) ? of : "Program", auto: false });
+    expect(kind).toEqual(
+      goesOn.has(section) ? kindOf : { class: "Program", auto: false, target: "arguments" },
+    );
     if (goesOn.has(section)) expect(warning).toBeUndefined();
     else expect(warning).toMatch(/^libbpf knows no such section — /);
   });
@@ -198,7 +210,7 @@ it.each([
   "kprobe.multi.s/x",
 ])("libbpf knows nothing of SEC(%j)", (section) => {
   const { warning, ...kind } = programKind(section);
-  expect(kind).toEqual({ class: "Program", auto: false });
+  expect(kind).toEqual({ class: "Program", auto: false, target: "arguments" });
   expect(warning).toMatch(/^libbpf knows no such section — /);
 });
 

@@ -1,0 +1,40 @@
+import { choice, type InterfaceTarget, interfaceIndex } from "./arguments.js";
+import type { Link } from "./link.js";
+import { type OrderOptions, order, orderTodos } from "./order.js";
+import { BaseProgram } from "./program.js";
+
+const xdpModes = { native: 4, generic: 2, offload: 8 } as const;
+const BPF_XDP = 37;
+
+/** How an XDP program is attached. */
+export interface XdpOptions {
+  /** `"native"`: in the driver · `"generic"`: in the kernel, for any driver · `"offload"`: on the card. */
+  readonly mode?: keyof typeof xdpModes | undefined;
+}
+
+/** `SEC("xdp")`: sees each packet that an interface receives, before the network stack does. */
+export class Xdp extends BaseProgram {
+  /**
+   * Attaches to an interface; in the mode that its driver offers, unless one is asked for. An interface takes one
+   * program; `link.update()` puts another in its place.
+   */
+  attach(target: string | (InterfaceTarget & XdpOptions)): Link {
+    const ifindex = interfaceIndex(this.where, target);
+    const mode = typeof target === "string" ? undefined : target.mode;
+    const flags = mode === undefined ? 0 : choice(xdpModes, mode, "mode");
+    return this.linkedTo({ target_fd: ifindex, attach_type: BPF_XDP, flags });
+  }
+}
+
+/** `SEC("netkit/primary")`, `SEC("netkit/peer")` (kernel 6.7): runs on a netkit device. */
+export class Netkit extends BaseProgram {
+  /** Attaches to the device. */
+  attach(target: string | (InterfaceTarget & OrderOptions)): Link {
+    const options = typeof target === "string" ? {} : target;
+    const ifindex = interfaceIndex(this.where, target);
+    return this.linkedTo(
+      { target_fd: ifindex, ...order(options) },
+      { EINVAL: "netkit needs kernel 6.7, and the device to be one", ...orderTodos("6.7", options) },
+    );
+  }
+}
