@@ -106,7 +106,13 @@ describeKernel("programs of every kind that this machine attaches", () => {
     const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
     try {
       const link = kernel.programs.on_socket.attach({ socket: fd });
-      expect(link.info()).toEqual({ type: 0, id: 0, programId: 0, fallback: "setsockopt" });
+      expect(link.info()).toEqual({
+        kind: "none",
+        type: 0,
+        id: 0,
+        programId: 0,
+        fallback: "setsockopt",
+      });
       expect(thrown(() => link.fd)).toMatchObject({ code: "ERR_BPF_STATE" });
       const received = new Promise((resolve) => socket.once("message", resolve));
       socket.send("x", socket.address().port, "127.0.0.1");
@@ -169,7 +175,9 @@ describeKernel("programs of every kind that this machine attaches", () => {
     expect(decode(TaskRecord, bytes).pid).toBe(process.pid);
     kernel.maps.numbers.set(3, 4);
     expect([...kernel.programs.dump_numbers.lines({ map: kernel.maps.numbers })]).toEqual(["3=4"]);
-    expect(thrown(() => [...kernel.programs.dump_numbers.lines({})]).message).toMatch(/dump_numbers/);
+    expect(thrown(() => [...kernel.programs.dump_numbers.lines({} as never)]).message).toMatch(
+      /dump_numbers/,
+    );
     expect(() => [...kernel.programs.dump_tasks.records(codecs.bytes(0))]).toThrow(RangeError);
   });
 
