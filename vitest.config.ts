@@ -12,7 +12,7 @@ const config: ViteUserConfig = {
     },
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "samples/**/*.test.ts"],
     globalSetup: "test/setup.ts",
     reporters: ["default", "./test/closing-line.ts"],
     pool: "forks",

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -125,6 +126,80 @@ describeKernel("samples", () => {
     expect(out).toMatch(/^Detached\.$/m);
   });
 
+  test("execsnoop", async () => {
+    const { out } = await use(
+      start(file("execsnoop")),
+      "TIME",
+      () => sh("exec /bin/true 'an argument' 'an\u001b[31mother'"),
+      /an argument/,
+    );
+    // What a terminal would take for orders is not printed.
+    expect(out).toMatch(/^..:..:.. \d+ +0 +\S.{15} \/bin\/true an argument an·\[31mother$/m);
+    expect(out).toMatch(/^Detached after \d+ starts of \d+ programs; \d+ were missed\.$/m);
+  });
+
+  test("runqlat", async () => {
+    const { out } = await use(start(file("runqlat")), "Waits for a CPU", () => undefined, /█/);
+    expect(out).toMatch(/^ +\d+ (µs|ms|s) … \d+ (µs|ms|s) +[1-9]\d* [█▏▎▍▌▋▊▉]+$/m);
+    expect(out).toMatch(/^Detached\.$/m);
+  });
+
+  test("profile", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "bpf-tsgen-profile-"));
+    const svg = join(folder, "profile.svg");
+    const busy = (): void => {
+      for (const until = Date.now() + 500; Date.now() < until; );
+    };
+    const { out } = await use(
+      start(file("profile"), ["20", svg]),
+      "Sampling for 20 seconds",
+      busy,
+      "Sampling",
+    );
+    const text = readFileSync(svg, "utf8");
+    rmSync(folder, { recursive: true });
+    const [, samples, processes] = /^(\d+) samples of (\d+) processes are in /m.exec(out) ?? [];
+    expect(Number(samples)).toBeGreaterThan(10);
+    expect(Number(processes)).toBeGreaterThan(0);
+    expect(text).toMatch(
+      /^<svg [^>]*>\n<g [^>]*>\n(<g><title>[^<>]*<\/title><rect [^<>]*\/><text [^<>]*>[^<>]*<\/text><\/g>\n)+<\/g><\/svg>\n$/,
+    );
+    expect(text).toContain(`<title>all: ${samples} of ${samples} samples</title>`);
+    expect(text).toMatch(/<title>node: [1-9]/);
+    expect(text).toMatch(/<title>\w+ \[k\]: [1-9]/);
+  });
+
+  test("firewall", async () => {
+    const child = start(file("firewall"), ["lo", "127.0.0.0/8", "10.0.0.0/8"], 30_000, namespace);
+    const { out } = await use(child, "Firewall of lo", send, /^127\.0\.0\.0\/8 +[1-9]/);
+    expect(out).toMatch(/^127\.0\.0\.0\/8 +3 +132 {2}█+$/m);
+    expect(out).toMatch(/^10\.0\.0\.0\/8 +0 +0 +$/m);
+    expect(out).toMatch(/^Detached: everything passes again\.$/m);
+  });
+
+  test("uprobe", async () => {
+    const look = (): void => sh("getent ahosts localhost; getent ahosts no-such-host.invalid");
+    const { out } = await use(start(file("uprobe")), "TIME", look, / no-such-host\.invalid$/);
+    expect(out).toMatch(/^..:..:.. getent +\d+ +\d+\.\d\d ok +localhost$/m);
+    expect(out).toMatch(
+      /^..:..:.. getent +\d+ +\d+\.\d\d (unknown|try again|no address|-\d+) +no-such-host\.invalid$/m,
+    );
+  });
+
+  test("tcpconnect", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const connect = (): void =>
+      void spawnSync("bash", ["-c", `: < /dev/tcp/127.0.0.1/${port}; : < /dev/tcp/127.0.0.1/1`]);
+    const { out } = await use(start(file("tcpconnect")), "TIME", connect, / failed +127\.0\.0\.1:1$/);
+    server.close();
+    expect(out).toMatch(
+      new RegExp(`^..:..:.. bash +\\d+ +\\d+\\.\\d\\d connected 127\\.0\\.0\\.1:${port}$`, "m"),
+    );
+    expect(out).toMatch(/^Detached after \d+ connections\.$/m);
+  });
+
   test.each(names)(
     "%s: wrong arguments are told how it is used, and without privileges why not",
     async (name) => {
@@ -135,7 +210,10 @@ describeKernel("samples", () => {
       const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
       // Where nobody may not even read the sample, there is nothing to see.
       if (spawnSync(nobody[0]!, [...nobody.slice(1), "test", "-r", join(samples, name)]).status !== 0) return;
-      const args = /^usage: \S+ [A-Z]/.test(wrong.err) ? ["lo"] : [];
+      const wanted = wrong.err.replace(/\[.*\]|\(.*\)/g, "");
+      const args = [...wanted.matchAll(/ (INTERFACE|NETWORK)/g)].map(([, what]) =>
+        what === "NETWORK" ? "10.0.0.0/8" : "lo",
+      );
       const { code, out, err } = await run(file(name), args, 30_000, nobody);
       expect({ code, out }).toEqual({ code: 1, out: "" });
       expect(err).toMatch(/^.*\((EPERM|EACCES)\) — run it as root, .*\n$/);
