@@ -12,6 +12,7 @@ import { argv } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Bench, type Event } from "./bench.skel.js";
+import { instantiations } from "./instantiations.js";
 
 const ENTRIES = 100_000;
 const FILL = 400_000;
@@ -165,6 +166,7 @@ const works: Record<string, (...args: string[]) => void | Promise<void>> = {
   idle,
   import: () => wholeProcess(["-e", 'import("ts-morph")']),
   generate: () => wholeProcess([COMMAND, OBJECT]),
+  instantiations: () => report({ count: instantiations(process.cwd(), COMMAND) }),
   "generate-more": () => {
     const folder = mkdtempSync(join(tmpdir(), "bpf-tsgen-"));
     try {

@@ -35,7 +35,7 @@ try {
 }
 
 function main(): void {
-  ensurePackages(["libbpf1", "libbpf-dev"]);
+  ensurePackages(["libbpf1", "libbpf-dev", "clang"]);
   ensureMounts();
   const why = obstacles();
   if (why.length > 0) throw new Error(`nothing can be measured here: ${why.join(" ")}`);
