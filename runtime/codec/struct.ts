@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import type { KeyForm } from "./codec.js";
 import { Memory, OwnMemory } from "./memory.js";
 import { inside } from "./path.js";
-import type { Codec, Input, PlainKeys, UnionMembers, View } from "./types.js";
+import type { Codec, PlainKeys, UnionMembers, View } from "./types.js";
 import {
   AT,
   CODEC,
@@ -42,13 +42,16 @@ export interface StructSpec<T> {
   readonly name: string;
   /** `sizeof`. */
   readonly size: number;
-  readonly fields: Fields<Pick<T, PlainKeys<T>>>;
+  readonly fields: { readonly [K in PlainKeys<T>]: readonly [at: number, codec: FieldCodec] };
   /** The struct's anonymous unions, when it has any. */
   readonly unions?: UnionParts<UnionMembers<T>>;
   /** Straight-line reads of `fields`. */
   decode(m: Memory, at: number, size?: number): Pick<T, PlainKeys<T>>;
-  /** Straight-line writes of `fields`; padding has been zeroed. */
-  encode(m: Memory, at: number, value: Pick<Input<T>, PlainKeys<T> & keyof Input<T>>): void;
+  /**
+   * Straight-line writes of `fields`; padding has been zeroed. What is written may be whatever `Input<T>` says, which
+   * each write checks for itself; here the compiler looks at the names only, as skeletons must be cheap to check.
+   */
+  encode(m: Memory, at: number, value: { readonly [K in PlainKeys<T>]: never }): void;
 }
 
 /** The codec of a struct. */
