@@ -53,12 +53,14 @@ export {
 } from "./kernel/types.js";
 export { ArenaMap } from "./maps/arena.js";
 export { ArrayMap } from "./maps/array.js";
-export { HashMap, RawMap, type SetOptions } from "./maps/hash.js";
+export type { CreateOptions } from "./maps/create.js";
+export { type GetOptions, HashMap, RawMap, type SetOptions } from "./maps/hash.js";
 export { Cidr, cidr, LpmTrie } from "./maps/lpm.js";
-export { BpfMap, type MapInfo } from "./maps/map.js";
-export { ArrayOfMaps, HashOfMaps, type Owned } from "./maps/nested.js";
+export { BpfMap, type MapClass, type MapInfo, type Owned } from "./maps/map.js";
+export { ArrayOfMaps, HashOfMaps } from "./maps/nested.js";
 export { PerCpuArrayMap, PerCpuHashMap } from "./maps/percpu.js";
 export { PerfEventArray } from "./maps/perf.js";
+export type { MapPlace } from "./maps/place.js";
 export { BloomFilter, Queue, Stack } from "./maps/queue.js";
 export type { RecordOptions } from "./maps/records.js";
 export { type RecordCallback, RingBuffer } from "./maps/ring-buffer.js";
@@ -69,6 +71,7 @@ export {
   ProgArray,
   RedirectMap,
   SockMap,
+  type StackFrame,
   StackTraceMap,
   StorageMap,
 } from "./maps/special.js";

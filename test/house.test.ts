@@ -31,6 +31,7 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
       "runtime/errors.ts",
       "node:fs",
       "node:net",
+      "node:util",
     ],
   ],
   [

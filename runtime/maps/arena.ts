@@ -31,6 +31,7 @@ export interface MappedArena {
  * ```
  */
 export class ArenaMap extends BpfMap {
+  static override readonly kinds: readonly MapType[] = [MapType.ARENA];
   readonly #memory: Memory | undefined;
   readonly #start: bigint;
 

@@ -44,15 +44,15 @@ export class Entry<K, V> {
 
   setKey(key: Input<K>): void {
     const turn = ++this.#turn;
-    this.#encodeKey(key);
+    this.encodeKey(this.#memory, 0, key);
     if (turn !== this.#turn) this.setKeyBytes(encode(this.#key, key));
   }
 
   /** Sets both, for an update. */
   set(key: Input<K>, value: Input<V>): void {
     const turn = ++this.#turn;
-    this.#encodeValue(value);
-    this.#encodeKey(key);
+    this.encodeValue(this.#memory, this.#valueOffset, value);
+    this.encodeKey(this.#memory, 0, key);
     if (turn === this.#turn) return;
     const [keyBytes, valueBytes] = [encode(this.#key, key), encode(this.#value, value)];
     this.#memory.setBytes(0, keyBytes);
@@ -61,21 +61,23 @@ export class Entry<K, V> {
 
   setValue(value: Input<V>): void {
     const turn = ++this.#turn;
-    this.#encodeValue(value);
+    this.encodeValue(this.#memory, this.#valueOffset, value);
     if (turn !== this.#turn) this.#memory.setBytes(this.#valueOffset, encode(this.#value, value));
   }
 
-  #encodeKey(key: Input<K>): void {
+  /** Writes a key into memory of the caller's. */
+  encodeKey(memory: Memory, at: number, key: Input<K>): void {
     try {
-      this.#key.encode(this.#memory, 0, key);
+      this.#key.encode(memory, at, key);
     } catch (error) {
       throw inside(`${this.#where}: key`, error);
     }
   }
 
-  #encodeValue(value: Input<V>): void {
+  /** Writes a value into memory of the caller's. */
+  encodeValue(memory: Memory, at: number, value: Input<V>): void {
     try {
-      this.#value.encode(this.#memory, this.#valueOffset, value);
+      this.#value.encode(memory, at, value);
     } catch (error) {
       throw inside(`${this.#where}: value`, error);
     }
@@ -85,12 +87,20 @@ export class Entry<K, V> {
     return this.#value.decode(this.#memory, this.#valueOffset, this.#valueSize);
   }
 
+  key(): K {
+    return this.#key.decode(this.#memory, 0, this.#keySize);
+  }
+
   keyBytes(): Uint8Array {
     return this.#memory.bytes(0, this.#keySize);
   }
 
   setKeyBytes(bytes: Uint8Array): void {
     this.#memory.setBytes(0, bytes);
+  }
+
+  setValueBytes(bytes: Uint8Array): void {
+    this.#memory.setBytes(this.#valueOffset, bytes);
   }
 
   valueBytes(): Uint8Array {

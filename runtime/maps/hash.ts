@@ -2,19 +2,40 @@ import type { KeyForm } from "../codec/codec.js";
 import { bytes, decode, encode } from "../codec/codec.js";
 import { Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
-import { EINVAL, ENOENT, ENOSPC, ENOTSUPP, libbpf, opts } from "../ffi/native.js";
+import { EINVAL, ENOENT, ENOTSUPP, libbpf, systemError } from "../ffi/native.js";
+import { MapType } from "../kernel/types.js";
+import { type Batch, type Batched, batchSize, deleteBatch, readBatches, updateBatch, Walk } from "./batch.js";
 import { Entry } from "./entry.js";
 import { BpfMap, expectSizes, type MapHandle, valueBytes } from "./map.js";
 
+/** How a value is read. */
+export interface GetOptions {
+  /**
+   * Holds the `struct bpf_spin_lock` of the value meanwhile (`BPF_F_LOCK`), as BPF programs do while they change it:
+   * no value is seen half written.
+   */
+  readonly lock?: boolean | undefined;
+}
+
 /** How {@link HashMap.set} treats a key that is there already. */
-export interface SetOptions {
+export interface SetOptions extends GetOptions {
   /** `"any"`: create or replace · `"create"`: the key must be new · `"replace"`: the key must exist. */
   readonly mode?: "any" | "create" | "replace" | undefined;
 }
 
 const modes = { any: 0n, create: 1n, replace: 2n } as const;
-const FIRST_BATCH = 256;
-const BIGGEST_BATCH = 4096;
+const BPF_F_LOCK = 4n;
+/** How many entries are encoded for one update or delete batch. */
+const WRITE_BATCH = 1024;
+
+/** Entries that are encoded, to be written at once. */
+interface WriteBatch {
+  readonly size: number;
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+  readonly keyMemory: Memory;
+  readonly valueMemory: Memory;
+}
 
 /** What all maps with values share: finding, storing and removing one entry at a time. */
 export abstract class EntryMap<K, V> extends BpfMap {
@@ -35,15 +56,21 @@ export abstract class EntryMap<K, V> extends BpfMap {
   protected find(
     key: Input<K>,
     syscall: "bpf_map_lookup_elem" | "bpf_map_lookup_and_delete_elem" = "bpf_map_lookup_elem",
+    options?: GetOptions,
   ): boolean {
     this.entry.setKey(key);
-    return this.exists(syscall, libbpf[syscall](this.descriptor, this.entry.keyAt, this.entry.valueAt));
+    const { keyAt, valueAt } = this.entry;
+    if (options === undefined) return this.exists(syscall, libbpf[syscall](this.descriptor, keyAt, valueAt));
+    const flags = this.lockFlag(options);
+    return this.exists(syscall, libbpf[`${syscall}_flags`](this.descriptor, keyAt, valueAt, flags), flags);
   }
 
+  /** Stores a value: `flags` are `BPF_NOEXIST`, `BPF_F_LOCK`, … */
   protected store(key: Input<K>, value: Input<V>, flags = 0n): void {
     this.entry.set(key, value);
     const { keyAt, valueAt } = this.entry;
-    this.check("bpf_map_update_elem", libbpf.bpf_map_update_elem(this.descriptor, keyAt, valueAt, flags));
+    const result = libbpf.bpf_map_update_elem(this.descriptor, keyAt, valueAt, flags);
+    if (result < 0) this.refuse("bpf_map_update_elem", result, flags);
   }
 
   /** Removes a key and says whether it was there. */
@@ -53,10 +80,61 @@ export abstract class EntryMap<K, V> extends BpfMap {
   }
 
   /** False when the kernel has no such key; any other failure is an error. */
-  protected exists(syscall: string, result: number): boolean {
+  protected exists(syscall: string, result: number, flags = 0n): boolean {
     if (result === 0) return true;
-    if (result !== ENOENT) this.check(syscall, result);
+    if (result !== ENOENT) this.refuse(syscall, result, flags);
     return false;
+  }
+
+  /** The flag that options ask for. */
+  protected lockFlag(options: GetOptions | undefined): bigint {
+    const lock = options?.lock ?? false;
+    if (typeof lock !== "boolean") throw new TypeError(`${this.where}: lock is true or false`);
+    return lock ? BPF_F_LOCK : 0n;
+  }
+
+  /** The flags that options of a `set` ask for. */
+  protected setFlags(options: SetOptions | undefined): bigint {
+    if (options === undefined) return 0n;
+    const name = options.mode ?? "any";
+    const mode = Object.hasOwn(modes, name) ? modes[name] : undefined;
+    if (mode === undefined) throw new TypeError(`${this.where}: mode is "any", "create" or "replace"`);
+    return mode | this.lockFlag(options);
+  }
+
+  /** The key after another one, or the first, as bytes. */
+  protected nextKey(previous?: Uint8Array): Uint8Array | undefined {
+    if (previous) this.entry.setKeyBytes(previous);
+    const { keyAt } = this.entry;
+    const result = libbpf.bpf_map_get_next_key(this.descriptor, previous ? keyAt : 0, keyAt);
+    if (result === ENOENT) return undefined;
+    if (result === ENOTSUPP && this.descriptor >= 0)
+      throw systemError(this.where, "bpf_map_get_next_key", -result, {
+        what: `the kernel does not list what is in a map of this type`,
+        todo: "look entries up by their keys",
+      });
+    this.check("bpf_map_get_next_key", result);
+    return this.entry.keyBytes();
+  }
+
+  /** Every key, found one by one. A key that was deleted meanwhile makes the kernel start over. */
+  protected *listKeys(): Generator<K> {
+    let key = this.nextKey();
+    for (let i = 0; key && i < this.maxEntries; i++) {
+      const next = this.nextKey(key);
+      this.entry.setKeyBytes(key);
+      yield this.entry.key();
+      key = next;
+    }
+  }
+
+  /** Throws for what the kernel refuses, and says what may be wrong. */
+  protected refuse(syscall: string, result: number, flags: bigint): void {
+    if (this.descriptor >= 0 && result === EINVAL && flags & BPF_F_LOCK) {
+      const todo = "lock takes a value with a struct bpf_spin_lock in it";
+      throw systemError(this.where, syscall, -result, { todo });
+    }
+    this.check(syscall, result);
   }
 
   protected override release(): void {
@@ -70,6 +148,12 @@ export abstract class EntryMap<K, V> extends BpfMap {
  * values are copies: what is in the kernel changes only by {@link set} and {@link delete}.
  */
 export class HashMap<K, V> extends EntryMap<K, V> {
+  static override readonly kinds: readonly MapType[] = [
+    MapType.HASH,
+    MapType.LRU_HASH,
+    MapType.CGROUP_STORAGE,
+    MapType.RHASH,
+  ];
   readonly #value: Codec<V>;
   readonly #keySize: number;
   readonly #valueSize: number;
@@ -85,8 +169,8 @@ export class HashMap<K, V> extends EntryMap<K, V> {
   }
 
   /** The value of a key, or undefined (`bpf_map_lookup_elem`). */
-  get(key: Input<K>): V | undefined {
-    return this.find(key) ? this.entry.value() : undefined;
+  get(key: Input<K>, options?: GetOptions): V | undefined {
+    return this.find(key, "bpf_map_lookup_elem", options) ? this.entry.value() : undefined;
   }
 
   /**
@@ -94,10 +178,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
    * @throws BpfError `E2BIG` when the map is full, `EEXIST` and `ENOENT` as `mode` asks.
    */
   set(key: Input<K>, value: Input<V>, options?: SetOptions): void {
-    const name = options?.mode ?? "any";
-    const mode = Object.hasOwn(modes, name) ? modes[name] : undefined;
-    if (mode === undefined) throw new TypeError(`${this.where}: mode is "any", "create" or "replace"`);
-    this.store(key, value, mode);
+    this.store(key, value, this.setFlags(options));
   }
 
   /** Whether there is a value for the key. */
@@ -111,29 +192,77 @@ export class HashMap<K, V> extends EntryMap<K, V> {
   }
 
   /** Removes a key and returns its value, in one step (`bpf_map_lookup_and_delete_elem`, kernel 5.14). */
-  take(key: Input<K>): V | undefined {
-    return this.find(key, "bpf_map_lookup_and_delete_elem") ? this.entry.value() : undefined;
+  take(key: Input<K>, options?: GetOptions): V | undefined {
+    return this.find(key, "bpf_map_lookup_and_delete_elem", options) ? this.entry.value() : undefined;
   }
 
-  /** Stores many entries, one by one; those before a failing one stay. */
+  /**
+   * Stores many entries, in batches where the kernel can (`bpf_map_update_batch`, kernel 5.6): several times faster
+   * than {@link set}. Those before a failing one stay.
+   */
   setMany(entries: Iterable<readonly [Input<K>, Input<V>]>, options?: SetOptions): void {
-    for (const [key, value] of entries) this.set(key, value, options);
+    const flags = this.setFlags(options);
+    // The kernel takes no modes in batches.
+    if (flags & ~BPF_F_LOCK) {
+      for (const [key, value] of entries) this.set(key, value, options);
+      return;
+    }
+    let batch: WriteBatch | undefined;
+    let count = 0;
+    const flush = (): void => {
+      if (!batch || count === 0) return;
+      const { keys, values } = batch;
+      const stored = count;
+      count = 0;
+      if (updateBatch(this.#batched, { keys, values, count: stored }, flags)) return;
+      for (let i = 0; i < stored; i++) {
+        this.entry.setKeyBytes(this.#keyBytes(keys, i));
+        this.entry.setValueBytes(values.subarray(i * this.#valueSize, (i + 1) * this.#valueSize));
+        const { keyAt, valueAt } = this.entry;
+        const result = libbpf.bpf_map_update_elem(this.descriptor, keyAt, valueAt, flags);
+        if (result < 0) this.refuse("bpf_map_update_elem", result, flags);
+      }
+    };
+    try {
+      for (const [key, value] of entries) {
+        batch ??= this.#newBatch(entries);
+        this.entry.encodeKey(batch.keyMemory, count * this.#keySize, key);
+        this.entry.encodeValue(batch.valueMemory, count * this.#valueSize, value);
+        if (++count === batch.size) flush();
+      }
+    } finally {
+      // What comes before an entry that cannot be encoded is stored.
+      flush();
+    }
   }
 
-  /** Removes many keys and says how many of them were there. */
+  /** Removes many keys, in batches where the kernel can (`bpf_map_delete_batch`); says how many were there. */
   deleteMany(keys: Iterable<Input<K>>): number {
+    let batch: WriteBatch | undefined;
+    let count = 0;
     let deleted = 0;
-    for (const key of keys) if (this.delete(key)) deleted++;
-    return deleted;
+    for (const key of keys) {
+      batch ??= this.#newBatch(keys);
+      this.entry.encodeKey(batch.keyMemory, count * this.#keySize, key);
+      if (++count < batch.size) continue;
+      deleted += this.#delete(batch.keys, count);
+      count = 0;
+    }
+    return batch ? deleted + this.#delete(batch.keys, count) : 0;
   }
 
   /** Removes every entry that was there when it was called. */
   clear(): void {
-    for (const { keys, count } of this.#batches())
-      for (let i = 0; i < count; i++) {
-        this.entry.setKeyBytes(keys.subarray(i * this.#keySize, (i + 1) * this.#keySize));
-        this.exists("bpf_map_delete_elem", libbpf.bpf_map_delete_elem(this.descriptor, this.entry.keyAt));
-      }
+    for (const { keys, count } of this.#batches()) this.#delete(keys, count);
+  }
+
+  /**
+   * Every entry, removed as it is read, in batches where the kernel can (`bpf_map_lookup_and_delete_batch`, kernel
+   * 5.6): for counts that are collected now and then, of which none is lost. After a `break` up to a batch of entries
+   * more than were seen are removed.
+   */
+  takeAll(): IterableIterator<[K, V]> {
+    return new Walk(this.#batches(true), this.#decoder());
   }
 
   /** How many entries there are, by looking at each. */
@@ -145,16 +274,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
 
   /** Every entry, as it is when it is read; entries that come and go meanwhile may or may not be seen. */
   entries(): IterableIterator<[K, V]> {
-    const [keySize, valueSize, decodeKey, value] = [
-      this.#keySize,
-      this.#valueSize,
-      this.#decodeKey,
-      this.#value,
-    ];
-    return new Walk(this.#batches(), (keys, values, i) => [
-      decodeKey(keys, i * keySize),
-      value.decode(values, i * valueSize),
-    ]);
+    return new Walk(this.#batches(), this.#decoder());
   }
 
   /** Every key. */
@@ -173,125 +293,73 @@ export class HashMap<K, V> extends EntryMap<K, V> {
     return this.entries();
   }
 
-  /**
-   * Raw entries in batches (`bpf_map_lookup_batch`), or one by one where the kernel has no batches. A batch is
-   * good until the next one.
-   */
-  *#batches(): Generator<Batch> {
-    const valueSize = this.#valueSize;
-    let size = Math.min(FIRST_BATCH, Math.max(1, this.maxEntries));
-    const position = [0, 1].map(() => new Uint8Array(Math.max(8, this.#keySize))) as [Uint8Array, Uint8Array];
-    const count = new Uint32Array(1);
-    // The same room for every batch: what is decoded is a copy, and fresh memory costs more than the system call.
-    let keys = new Uint8Array(0);
-    let values = keys;
-    for (let started = false; ; ) {
-      if (values.length < size * valueSize) {
-        keys = new Uint8Array(size * this.#keySize);
-        values = new Uint8Array(size * valueSize);
-      }
-      count[0] = size;
-      const [from, to] = position;
-      const options = opts("bpf_map_batch_opts", {});
-      const result = libbpf.bpf_map_lookup_batch(
-        this.fd,
-        started ? from : null,
-        to,
-        keys,
-        values,
-        count,
-        options,
-      );
-      if (result === ENOSPC) {
-        // A bucket holds more than a batch: nothing was read, ask again with more room.
-        size *= 2;
-        continue;
-      }
-      if (!started && (result === ENOTSUPP || result === EINVAL)) {
-        yield* this.#oneByOne();
-        return;
-      }
-      if (result !== ENOENT) this.check("bpf_map_lookup_batch", result);
-      if (count[0] > 0) yield { keys, values, count: count[0] };
-      if (result === ENOENT) return;
-      started = true;
-      position.reverse();
-      if (size < BIGGEST_BATCH) size *= 2;
-    }
+  #decoder(): (keys: Memory, values: Memory, index: number) => [K, V] {
+    const [keySize, valueSize] = [this.#keySize, this.#valueSize];
+    const [decodeKey, value] = [this.#decodeKey, this.#value];
+    return (keys, values, i) => [decodeKey(keys, i * keySize), value.decode(values, i * valueSize)];
   }
 
-  /** Bounded by `maxEntries`: a key deleted meanwhile makes the kernel start over. */
-  *#oneByOne(): Generator<Batch> {
-    let previous: Uint8Array | undefined;
-    for (let i = 0; i < this.maxEntries; i++) {
-      if (previous) this.entry.setKeyBytes(previous);
-      const result = libbpf.bpf_map_get_next_key(
-        this.descriptor,
-        previous ? this.entry.keyAt : 0,
-        this.entry.keyAt,
-      );
-      if (result === ENOENT) return;
-      this.check("bpf_map_get_next_key", result);
-      previous = this.entry.keyBytes();
-      const found = libbpf.bpf_map_lookup_elem(this.descriptor, this.entry.keyAt, this.entry.valueAt);
-      if (found === ENOENT) continue;
-      this.check("bpf_map_lookup_elem", found);
-      yield { keys: previous, values: this.entry.valueBytes(), count: 1 };
+  get #batched(): Batched {
+    return {
+      fd: () => this.fd,
+      check: (syscall, result) => this.check(syscall, result),
+      keySize: this.#keySize,
+      valueSize: this.#valueSize,
+      maxEntries: this.maxEntries,
+    };
+  }
+
+  /** Room for a batch of what is to be written. */
+  #newBatch(source: unknown): WriteBatch {
+    const most = batchSize(this.#batched, WRITE_BATCH);
+    const size = Array.isArray(source) ? Math.min(most, Math.max(1, source.length)) : most;
+    const keys = new Uint8Array(size * this.#keySize);
+    const values = new Uint8Array(size * this.#valueSize);
+    return { size, keys, values, keyMemory: new Memory(keys), valueMemory: new Memory(values) };
+  }
+
+  #keyBytes(keys: Uint8Array, index: number): Uint8Array {
+    return keys.subarray(index * this.#keySize, (index + 1) * this.#keySize);
+  }
+
+  #delete(keys: Uint8Array, count: number): number {
+    if (count === 0) return 0;
+    const inOne = deleteBatch(this.#batched, keys, count);
+    if (inOne !== undefined) return inOne;
+    let deleted = 0;
+    for (let i = 0; i < count; i++) {
+      this.entry.setKeyBytes(this.#keyBytes(keys, i));
+      const result = libbpf.bpf_map_delete_elem(this.descriptor, this.entry.keyAt);
+      if (this.exists("bpf_map_delete_elem", result)) deleted++;
+    }
+    return deleted;
+  }
+
+  /** Raw entries in batches, or one by one where the kernel has no batches. */
+  *#batches(take = false): Generator<Batch> {
+    if (!(yield* readBatches(this.#batched, take))) yield* this.#oneByOne(take);
+  }
+
+  /** Bounded by `maxEntries`: a key that was deleted meanwhile makes the kernel start over. */
+  *#oneByOne(take: boolean): Generator<Batch> {
+    const syscall = take ? "bpf_map_lookup_and_delete_elem" : "bpf_map_lookup_elem";
+    let key = this.nextKey();
+    for (let i = 0; key && i < Math.max(1, this.maxEntries); i++) {
+      // Before anybody may delete this one.
+      const next = this.nextKey(key);
+      this.entry.setKeyBytes(key);
+      const { keyAt, valueAt } = this.entry;
+      if (this.exists(syscall, libbpf[syscall](this.descriptor, keyAt, valueAt)))
+        yield { keys: key, values: this.entry.valueBytes(), count: 1 };
+      key = next;
     }
   }
 }
-
-/** Raw entries, one after the other. */
-interface Batch {
-  readonly keys: Uint8Array;
-  readonly values: Uint8Array;
-  readonly count: number;
-}
-
-/** Goes over entries a batch at a time. By hand: a generator that yields each of them takes twice as long. */
-class Walk<T> implements IterableIterator<T> {
-  readonly #batches: Iterator<Batch>;
-  readonly #decode: (keys: Memory, values: Memory, index: number) => T;
-  #keys: Memory = nothing;
-  #values: Memory = nothing;
-  #index = 0;
-  #count = 0;
-
-  constructor(batches: Iterator<Batch>, decode: (keys: Memory, values: Memory, index: number) => T) {
-    this.#batches = batches;
-    this.#decode = decode;
-  }
-
-  next(): IteratorResult<T, undefined> {
-    if (this.#index >= this.#count && !this.#nextBatch()) return { value: undefined, done: true };
-    return { value: this.#decode(this.#keys, this.#values, this.#index++), done: false };
-  }
-
-  return(): IteratorResult<T, undefined> {
-    this.#batches.return?.();
-    this.#index = this.#count;
-    return { value: undefined, done: true };
-  }
-
-  [Symbol.iterator](): this {
-    return this;
-  }
-
-  #nextBatch(): boolean {
-    const { value, done } = this.#batches.next() as IteratorResult<Batch, undefined>;
-    if (done) return false;
-    this.#keys = new Memory(value.keys);
-    this.#values = new Memory(value.values);
-    this.#index = 0;
-    this.#count = value.count;
-    return true;
-  }
-}
-
-const nothing = Memory.alloc(0);
 
 /** A map of any kind, with keys and values as bytes; a per-CPU map's value is that of all possible CPUs. */
 export class RawMap extends HashMap<Uint8Array, Uint8Array> {
+  static override readonly kinds: readonly MapType[] = [];
+
   constructor(handle: MapHandle) {
     super(handle, bytes(handle.keySize), bytes(valueBytes(handle)));
   }

@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import { bytes } from "../codec/codec.js";
 import type { Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
+import { MapType } from "../kernel/types.js";
 import { HashMap, type SetOptions } from "./hash.js";
 import type { MapHandle } from "./map.js";
 
@@ -56,6 +57,7 @@ function v6(host: string): Uint8Array {
  * prefix that matches. Keys are the C struct (a `__u32` with the prefix length, then the bytes), or {@link cidr}.
  */
 export class LpmTrie<K, V> extends HashMap<K, V> {
+  static override readonly kinds: readonly MapType[] = [MapType.LPM_TRIE];
   constructor(handle: MapHandle, key: Codec<K>, value: Codec<V>) {
     super(handle, prefixKey(key), value);
   }

@@ -1,8 +1,12 @@
+import { inspect } from "node:util";
+import type { Codec } from "../codec/types.js";
 import type { FieldTable } from "../codec/view.js";
 import { BpfError, closedError } from "../errors.js";
-import { check, errno, libbpf, libc, systemError } from "../ffi/native.js";
+import { check, ENOENT, ENOSPC, errno, libbpf, libc, systemError } from "../ffi/native.js";
 import { possibleCpus } from "../kernel/system.js";
 import { MapType, mapTypeName } from "../kernel/types.js";
+import { type CreateOptions, createByOptions, type MapTemplate } from "./create.js";
+import { type MapPlace, openFd } from "./place.js";
 
 const E2BIG = -7;
 
@@ -15,8 +19,8 @@ export interface MapHandle {
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly flags: number;
-  /** Of a map of maps: what a map that fits in has. */
-  readonly inner?: MapHandle | undefined;
+  /** Of a map of maps: how a map that fits in is made. */
+  readonly inner?: MapTemplate | undefined;
 }
 
 /** What generated code says of a struct_ops map: where in its struct the members lie that can be set before it is loaded. */
@@ -28,6 +32,19 @@ export interface ShadowSpec {
   /** Offset of each member that is a function. */
   readonly functions: Readonly<Record<string, number>>;
 }
+
+/** A map of your own: close it, or let `using` do it. */
+export type Owned<M> = M & {
+  /** Closes the descriptor; the map itself stays as long as anything else holds it. Safe to call again. */
+  close(): void;
+  [Symbol.dispose](): void;
+};
+
+/** A class of maps, and what it is made from besides the map itself: codecs. */
+export type MapClass<M extends BpfMap, P extends readonly unknown[]> = new (
+  handle: MapHandle,
+  ...parts: P
+) => M;
 
 /** How to make the object of a map: generated code says it of each. */
 export interface MapSpec<M> {
@@ -48,10 +65,25 @@ export interface MapInfo {
   readonly flags: number;
   /** The name as the kernel keeps it, at most 15 bytes. */
   readonly name: string;
+  /** What `map_extra` was when it was created. */
+  readonly extra: bigint;
+  /** The id of the BTF that describes key and value; 0 when it has none. */
+  readonly btfId: number;
 }
 
-/** Part of the maps of every kind. Its descriptor belongs to whoever opened it; a skeleton closes its maps. */
+/**
+ * Part of the maps of every kind. Its descriptor belongs to whoever opened it; a skeleton closes its maps.
+ *
+ * Maps are also opened and made without an object, as the class that they are to be used by:
+ * ```ts
+ * using live = BpfMap.open({ pin: "/sys/fs/bpf/live" }, HashMap, codecs.u32, Event);
+ * using seen = BpfMap.create({ maxEntries: 1024 }, LpmTrie, codecs.bytes(8), codecs.u64);
+ * for (const info of BpfMap.list()) console.log(info.id, info.name);
+ * ```
+ */
 export abstract class BpfMap {
+  /** The types of maps that the class is for, the usual one first; none for any. */
+  static readonly kinds: readonly MapType[] = [];
   /** The C name. */
   readonly name: string;
   /** `BPF_MAP_TYPE_*`, a member of `MapType`. */
@@ -72,6 +104,20 @@ export abstract class BpfMap {
   #origin: BpfMap | undefined;
   #raw: BpfMap | undefined;
 
+  static {
+    // `HashMap "live": hash, 8192 entries of 4 and 40 bytes, fd 12`
+    const describe = function (this: BpfMap): string {
+      const { name, type, keySize, valueSize, maxEntries, descriptor } = this;
+      const sizes =
+        keySize + valueSize === 0
+          ? `${maxEntries} bytes`
+          : `${maxEntries} entries of ${keySize} and ${valueSize} bytes`;
+      const state = descriptor < 0 ? "closed" : `fd ${descriptor}`;
+      return `${this.constructor.name} "${name}": ${mapTypeName(type)}, ${sizes}, ${state}`;
+    };
+    Object.defineProperty(BpfMap.prototype, inspect.custom, { value: describe });
+  }
+
   constructor(handle: MapHandle) {
     // Read once, and subclasses go by what is verified: a handle may say something else when asked again.
     const { name, fd, type, keySize, valueSize, maxEntries, flags } = handle;
@@ -83,6 +129,64 @@ export abstract class BpfMap {
     this.maxEntries = maxEntries;
     this.flags = flags;
     this.descriptor = fd;
+  }
+
+  /**
+   * Opens a map that exists, by its id or its pin, as a handle that is to be closed.
+   * @param MapClass what to use it by: `RawMap` for bytes.
+   * @param parts the codecs that the class is made from: key and value of a `HashMap`, nothing for a `RawMap`.
+   * @throws BpfError `ENOENT` when there is no such map, `ERR_BPF_LAYOUT` when it is of another type or size.
+   */
+  static open<M extends BpfMap, P extends readonly unknown[]>(
+    place: MapPlace,
+    MapClass: MapClass<M, P>,
+    ...parts: P
+  ): Owned<M> {
+    const kinds = kindsOf(MapClass);
+    const fd = openFd(place);
+    return own(fd, () => {
+      const info = mapInfo("open()", fd);
+      expectKind(info, kinds);
+      return new MapClass({ ...info, fd }, ...parts);
+    });
+  }
+
+  /**
+   * Makes a map without an object (`bpf_map_create`), as a handle that is to be closed.
+   * @param parts the codecs that the class is made from, as for {@link BpfMap.open}.
+   * @throws BpfError when the kernel refuses it.
+   */
+  static create<M extends BpfMap, P extends readonly unknown[]>(
+    options: CreateOptions,
+    MapClass: MapClass<M, P>,
+    ...parts: P
+  ): Owned<M> {
+    const sizes = parts.map((part) => (part as Partial<Codec<unknown>> | undefined)?.size ?? 0);
+    const fd = createByOptions(options, kindsOf(MapClass), sizes);
+    return own(fd, () => new MapClass({ ...mapInfo("create()", fd), fd }, ...parts));
+  }
+
+  /**
+   * Every map that is loaded on this machine, by whomever (`bpf_map_get_next_id`); takes CAP_SYS_ADMIN. One that comes
+   * or goes meanwhile may be seen or not.
+   */
+  static *list(): Generator<MapInfo> {
+    const id = new Uint32Array(1);
+    for (;;) {
+      const result = libbpf.bpf_map_get_next_id(id[0]!, id);
+      if (result === ENOENT) return;
+      check("BpfMap.list()", "bpf_map_get_next_id", result);
+      const fd = libbpf.bpf_map_get_fd_by_id(id[0]!);
+      if (fd === ENOENT) continue;
+      check("BpfMap.list()", "bpf_map_get_fd_by_id", fd);
+      let info: MapInfo;
+      try {
+        info = mapInfo("BpfMap.list()", fd);
+      } finally {
+        libc.close(fd);
+      }
+      yield info;
+    }
   }
 
   /** The file descriptor, open until the map is closed. */
@@ -151,8 +255,9 @@ export abstract class BpfMap {
   protected check(syscall: string, result: number): number {
     if (result >= 0) return result;
     if (this.descriptor < 0) throw closedError(this.where);
+    const isFull = result === E2BIG || (result === ENOSPC && syscall.startsWith("bpf_map_update"));
     const todo = `it holds at most ${this.maxEntries}: raise its max_entries, or delete some`;
-    throw systemError(this.where, syscall, -result, result === E2BIG ? { todo } : {});
+    throw systemError(this.where, syscall, -result, isFull ? { todo } : {});
   }
 }
 
@@ -174,16 +279,49 @@ function mapInfo(where: string, fd: number): MapInfo {
   const bytes = new Uint8Array(88);
   const size = new Uint32Array([bytes.length]);
   check(where, "bpf_obj_get_info_by_fd", libbpf.bpf_obj_get_info_by_fd(fd, bytes, size));
-  const [type, id, keySize, valueSize, maxEntries, flags] = new Uint32Array(
-    bytes.buffer,
-  ) as unknown as number[];
+  const words = new Uint32Array(bytes.buffer) as unknown as number[];
+  const [type, id, keySize, valueSize, maxEntries, flags] = words as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const name = new TextDecoder().decode(bytes.subarray(24, 40)).replace(/\0.*$/s, "");
-  return { type, id, keySize, valueSize, maxEntries, flags, name } as MapInfo;
+  const extra = new BigUint64Array(bytes.buffer, 80, 1)[0]!;
+  return { type, id, keySize, valueSize, maxEntries, flags, name, extra, btfId: words[16]! };
 }
 
 /** The numbers of a map by its descriptor. */
 export function mapHandleOf(name: string, fd: number): MapHandle {
   return { ...mapInfo(`map "${name}"`, fd), name, fd };
+}
+
+/** The types of maps that a class is for. */
+function kindsOf(MapClass: unknown): readonly number[] {
+  if (typeof MapClass === "function" && MapClass.prototype instanceof BpfMap)
+    return (MapClass as unknown as typeof BpfMap).kinds;
+  throw new TypeError("a map is opened and made as a class of maps: HashMap, RawMap, …");
+}
+
+/** Makes a map's object, and has it own the descriptor; closes that when there is no object. */
+export function own<M extends BpfMap>(fd: number, make: () => M): Owned<M> {
+  let map: M;
+  try {
+    map = make();
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+  let open = true;
+  const close = (): void => {
+    if (!open) return;
+    open = false;
+    BpfMap.release(map);
+    closeFd(fd);
+  };
+  return Object.assign(map, { close, [Symbol.dispose]: close });
 }
 
 /** Opens a map by its pin on bpffs (`bpf_obj_get`). The caller closes the descriptor with {@link closeFd}. */
@@ -209,6 +347,16 @@ export function valueBytes(handle: Pick<MapHandle, "type" | "valueSize">): numbe
   return Math.ceil(handle.valueSize / 8) * 8 * possibleCpus();
 }
 
+/** Throws unless the map is of one of the types that a class is for. */
+function expectKind({ name, type }: Pick<MapHandle, "name" | "type">, kinds: readonly number[]): void {
+  if (kinds.length === 0 || kinds.includes(type)) return;
+  throw new BpfError(
+    `map "${name}": is a ${mapTypeName(type)}, not a ${kinds.map(mapTypeName).join(" or ")} — ` +
+      "open it as its own class, or as RawMap",
+    { code: "ERR_BPF_LAYOUT" },
+  );
+}
+
 /** Throws unless the map is of the kind that its class lays memory out for. */
 export function expectType({ name, type }: Pick<MapHandle, "name" | "type">, expected: number): void {
   if (type === expected) return;
@@ -227,7 +375,7 @@ export function expectSizes(
   if (handle.keySize === keySize && valueBytes(handle) === valueSize) return;
   throw new BpfError(
     `map "${handle.name}": ${mapTypeName(handle.type)} with keys of ${handle.keySize} and values of ` +
-      `${handle.valueSize} bytes, not ${keySize} and ${valueSize} — regenerate the skeleton from this object`,
+      `${handle.valueSize} bytes, not ${keySize} and ${valueSize} — use codecs of its sizes, or regenerate the skeleton from this object`,
     { code: "ERR_BPF_LAYOUT" },
   );
 }

@@ -1,6 +1,7 @@
 import { hostLittleEndian, Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
 import { borrow, check, checkPointer, giveBack, libbpf, viewNative } from "../ffi/native.js";
+import { MapType } from "../kernel/types.js";
 import type { MapHandle } from "./map.js";
 import { pageSize } from "./mapping.js";
 import { RecordMap } from "./records.js";
@@ -33,6 +34,7 @@ interface Ring {
  * within a CPU only. A record has up to 7 bytes behind its end, as the kernel rounds sizes up.
  */
 export class PerfEventArray<T> extends RecordMap<T> {
+  static override readonly kinds: readonly MapType[] = [MapType.PERF_EVENT_ARRAY];
   readonly #buffer: number;
   readonly #rings: Ring[];
   /** A record that goes over the end of its ring is put together here. */

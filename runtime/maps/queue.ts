@@ -1,5 +1,6 @@
 import { u8Array } from "../codec/codec.js";
 import type { Codec, Input } from "../codec/types.js";
+import { MapType } from "../kernel/types.js";
 import { EntryMap } from "./hash.js";
 import type { MapHandle } from "./map.js";
 
@@ -17,6 +18,7 @@ abstract class KeylessMap<V> extends EntryMap<Uint8Array, V> {
 
 /** `BPF_MAP_TYPE_QUEUE`: values come out in the order in which they went in. */
 export class Queue<V> extends KeylessMap<V> {
+  static override readonly kinds: readonly MapType[] = [MapType.QUEUE];
   /**
    * Adds a value (`bpf_map_update_elem`).
    * @throws BpfError `E2BIG` when it is full, unless `evict` makes room by dropping the oldest value.
@@ -37,10 +39,13 @@ export class Queue<V> extends KeylessMap<V> {
 }
 
 /** `BPF_MAP_TYPE_STACK`: as {@link Queue}, but the value that went in last comes out first. */
-export class Stack<V> extends Queue<V> {}
+export class Stack<V> extends Queue<V> {
+  static override readonly kinds: readonly MapType[] = [MapType.STACK];
+}
 
 /** `BPF_MAP_TYPE_BLOOM_FILTER` (kernel 5.16): tells of values that they may have been added, or surely have not. */
 export class BloomFilter<V> extends KeylessMap<V> {
+  static override readonly kinds: readonly MapType[] = [MapType.BLOOM_FILTER];
   /** Adds a value for good. */
   add(value: Input<V>): void {
     this.store(nothing, value);

@@ -19,6 +19,7 @@ const HEADER = 8;
  * ```
  */
 export class RingBuf<T> extends RecordMap<T> {
+  static override readonly kinds: readonly MapType[] = [MapType.RINGBUF];
   protected readonly memory: Memory;
   readonly #positions: Mapping;
   readonly #data: Mapping;

@@ -14,6 +14,7 @@ const HEADER = 8;
  * `bpf_user_ringbuf_drain()`.
  */
 export class UserRingBuf<T> extends BpfMap {
+  static override readonly kinds: readonly MapType[] = [MapType.USER_RINGBUF];
   readonly #codec: Codec<T>;
   readonly #consumer: Mapping;
   readonly #producer: Mapping;

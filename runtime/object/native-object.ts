@@ -3,6 +3,7 @@ import { dirname, isAbsolute } from "node:path";
 import { BpfError, closedError, stateError } from "../errors.js";
 import { check, libbpf, listening, systemError } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
+import type { MapTemplate } from "../maps/create.js";
 import { BpfMap, type MapHandle } from "../maps/map.js";
 import { atExit } from "../programs/fallback.js";
 import { kindOf } from "../programs/kernel-objects.js";
@@ -41,7 +42,7 @@ export class NativeObject extends ProgramOwner {
   #pointer: number;
   #bytes: Uint8Array | undefined;
   readonly #open: (bytes: Uint8Array) => number;
-  readonly #innerMaps = new Map<number, MapHandle>();
+  readonly #innerMaps = new Map<number, MapTemplate>();
   readonly #arenas = new Map<number, LoadedArena>();
   readonly #closers: (() => void)[] = [];
 
@@ -107,7 +108,7 @@ export class NativeObject extends ProgramOwner {
         arenas.set(map, prepareArena(`${this.name}: arena "${libbpf.bpf_map__name(map)}"`, map));
       // libbpf forgets it once the map is created.
       const inner = libbpf.bpf_map__inner_map(map);
-      if (inner !== 0) this.#innerMaps.set(map, handleOf(inner));
+      if (inner !== 0) this.#innerMaps.set(map, templateOf(inner));
     }
     const bytes = this.#bytes!;
     const call = listening(() => libbpf.bpf_object__load(pointer));
@@ -165,7 +166,10 @@ export class NativeObject extends ProgramOwner {
   mapHandle(name: string): MapHandle {
     this.#use("loaded");
     const pointer = this.mapPointer(name);
-    const handle = { ...handleOf(pointer), inner: this.#innerMaps.get(pointer) };
+    const template = this.#innerMaps.get(pointer);
+    const btfFd = libbpf.bpf_object__btf_fd(this.#pointer);
+    const inner = template && btfFd >= 0 ? { ...template, btfFd } : template;
+    const handle = { ...handleOf(pointer), inner };
     if (handle.fd < 0) throw stateError(`map "${name}"`, "was not created — set autocreate before load()");
     if (handle.type === MapType.ARENA)
       return Object.assign(handle, { mapped: this.#arenas.get(pointer)?.mapped });
@@ -321,6 +325,17 @@ function handleOf(pointer: number): MapHandle {
     valueSize: libbpf.bpf_map__value_size(pointer),
     maxEntries: libbpf.bpf_map__max_entries(pointer),
     flags: libbpf.bpf_map__map_flags(pointer),
+  };
+}
+
+/** What a map is made from that libbpf has not created. */
+function templateOf(pointer: number): MapTemplate {
+  return {
+    ...handleOf(pointer),
+    extra: BigInt(libbpf.bpf_map__map_extra(pointer)),
+    numaNode: libbpf.bpf_map__numa_node(pointer),
+    keyTypeId: libbpf.bpf_map__btf_key_type_id(pointer),
+    valueTypeId: libbpf.bpf_map__btf_value_type_id(pointer),
   };
 }
 

@@ -28,7 +28,10 @@ function partsOfMaps(kernel: Maps): Record<string, object> {
   const { maps } = kernel;
   const made = maps.by_key.create();
   maps.by_key.set(1n, made);
-  const raws = Object.entries(maps).map(([name, map]) => [`raw ${name}`, map.raw] as const);
+  // The kernel waits for all running BPF programs after each write to a map of maps: that takes minutes.
+  const raws = Object.entries(maps)
+    .filter(([name]) => name !== "slots" && name !== "by_key")
+    .map(([name, map]) => [`raw ${name}`, map.raw] as const);
   return {
     ...prefixed("maps", maps),
     ...Object.fromEntries(raws),

@@ -1,0 +1,61 @@
+// Descriptors that Node does not hand out, made with libc itself: sockets, pidfds.
+import { createRequire } from "node:module";
+import type * as Koffi from "koffi";
+
+let libc: Koffi.LibraryHandle | undefined;
+function call(declaration: string): (...args: unknown[]) => number {
+  const koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
+  libc ??= koffi.load(null);
+  const bound = libc.func(declaration);
+  return (...args) => {
+    const result = bound(...args) as number;
+    if (result < 0) throw new Error(`${declaration}: errno ${koffi.errno()}`);
+    return result;
+  };
+}
+
+const AF_INET = 2;
+export const AF_XDP = 44;
+const SOCK_DGRAM = 2;
+const SOCK_RAW = 3;
+const SOL_SOCKET = 1;
+const SO_REUSEPORT = 15;
+const SO_COOKIE = 57;
+
+/** A UDP socket, bound to some port of the loopback interface. */
+export function udpSocket(): number {
+  const fd = call("int socket(int, int, int)")(AF_INET, SOCK_DGRAM, 0);
+  call("int setsockopt(int, int, int, void *, uint32_t)")(
+    fd,
+    SOL_SOCKET,
+    SO_REUSEPORT,
+    new Uint32Array([1]),
+    4,
+  );
+  const address = Uint8Array.of(AF_INET, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  call("int bind(int, void *, uint32_t)")(fd, address, 16);
+  return fd;
+}
+
+/** A socket for packets as XDP sees them. */
+export function xdpSocket(): number {
+  return call("int socket(int, int, int)")(AF_XDP, SOCK_RAW, 0);
+}
+
+/** The cookie of a socket (`SO_COOKIE`). */
+export function cookieOf(socket: number): bigint {
+  const value = new BigUint64Array(1);
+  call("int getsockopt(int, int, int, void *, void *)")(
+    socket,
+    SOL_SOCKET,
+    SO_COOKIE,
+    value,
+    new Uint32Array([8]),
+  );
+  return value[0]!;
+}
+
+/** pidfd_open(2). */
+export function pidfd(pid: number): number {
+  return call("long syscall(long, int, unsigned int)")(434, pid, 0);
+}
