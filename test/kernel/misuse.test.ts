@@ -14,6 +14,7 @@ describeKernel("misuse", () => {
     ["misuse-kinds", "maps closed"],
     ["misuse-kinds", "programs"],
     ["misuse-kinds", "programs closed"],
+    ["misuse-kinds", "made"],
     ["misuse-kinds", "forged"],
     ["misuse-raw", "loaded"],
     ["misuse-raw", "closed"],

@@ -262,6 +262,32 @@ switch (state) {
     runAll(kernel);
     break;
   }
+  case "made": {
+    assault("BpfMap", runtime.BpfMap);
+    assault("probe", runtime.probe);
+    for (const wrong of wrongs)
+      for (const [name, value] of Object.entries(runtime)) {
+        if (typeof value !== "function" || !(value.prototype instanceof runtime.BpfMap)) continue;
+        const anyMap = value as unknown as typeof runtime.RawMap;
+        attempt(`open as ${name}`, () => runtime.BpfMap.open(wrong as never, anyMap));
+        attempt(`create as ${name}`, () => runtime.BpfMap.create(wrong as never, anyMap));
+        for (const key of [
+          "name",
+          "type",
+          "maxEntries",
+          "flags",
+          "numaNode",
+          "extra",
+          "keySize",
+          "valueSize",
+          "inner",
+        ])
+          attempt(`create as ${name}, ${key}`, () =>
+            runtime.BpfMap.create({ type: 1, maxEntries: 2, [key]: wrong } as never, anyMap),
+          );
+      }
+    break;
+  }
   case "forged": {
     const kernel = loadMaps();
     forge(kernel);

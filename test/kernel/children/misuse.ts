@@ -74,29 +74,6 @@ switch (state) {
       for (const [i, wrong] of wrongs.entries())
         attempt(`open({ ${key}: ${i} })`, () => Kernel.open({ [key]: wrong } as never).close());
     attempt("BpfObject", () => assault("BpfObject", BpfObject));
-    assault("BpfMap", runtime.BpfMap);
-    assault("probe", runtime.probe);
-    for (const wrong of wrongs)
-      for (const [name, value] of Object.entries(runtime)) {
-        if (typeof value !== "function" || !(value.prototype instanceof runtime.BpfMap)) continue;
-        const anyMap = value as unknown as typeof runtime.RawMap;
-        attempt(`open as ${name}`, () => runtime.BpfMap.open(wrong as never, anyMap));
-        attempt(`create as ${name}`, () => runtime.BpfMap.create(wrong as never, anyMap));
-        for (const key of [
-          "name",
-          "type",
-          "maxEntries",
-          "flags",
-          "numaNode",
-          "extra",
-          "keySize",
-          "valueSize",
-          "inner",
-        ])
-          attempt(`create as ${name}, ${key}`, () =>
-            runtime.BpfMap.create({ type: 1, maxEntries: 2, [key]: wrong } as never, anyMap),
-          );
-      }
     const object = BpfObject.open(fixture("kernel.bpf.o"));
     assaultAll("object", prefixed("programs", object.programs()), object);
     const loaded = BpfObject.open(fixture("kernel.bpf.o")).load();
