@@ -29,6 +29,7 @@ export type { ArrayView, Codec, Input, Union, Unions, View } from "./codec/types
 export { copy, toJson } from "./codec/view.js";
 export { BpfError, type BpfErrorDetails, type SourceLine } from "./errors.js";
 export { type Logger, setLogger } from "./ffi/native.js";
+export type { KernelTarget } from "./kernel/objects.js";
 export { probe } from "./kernel/probe.js";
 export {
   type Closable,
@@ -60,7 +61,6 @@ export { BpfMap, type MapClass, type MapInfo, type Owned } from "./maps/map.js";
 export { ArrayOfMaps, HashOfMaps } from "./maps/nested.js";
 export { PerCpuArrayMap, PerCpuHashMap } from "./maps/percpu.js";
 export { PerfEventArray } from "./maps/perf.js";
-export type { MapPlace } from "./maps/place.js";
 export { BloomFilter, Queue, Stack } from "./maps/queue.js";
 export type { RecordOptions } from "./maps/records.js";
 export { type RecordCallback, RingBuffer } from "./maps/ring-buffer.js";
@@ -83,7 +83,6 @@ export { type WithObjectOptions, withObject } from "./object/with-object.js";
 export type { InterfaceTarget } from "./programs/arguments.js";
 export { Cgroup, type CgroupFolder, type CgroupOptions, type CgroupTarget } from "./programs/cgroup.js";
 export { Iter, type IterCgroup, type IterMap, type IterTarget, type IterTask } from "./programs/iter.js";
-export type { KernelTarget } from "./programs/kernel-objects.js";
 export { Link } from "./programs/link.js";
 export type { AnyLinkInfo, LinkDetails, LinkInfo, PerfEventDetails } from "./programs/link-info.js";
 export {

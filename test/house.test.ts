@@ -20,7 +20,7 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
     ],
   ],
   ["runtime/ffi/", ["runtime/ffi/", "runtime/errors.ts", "node:fs", "node:util"]],
-  ["runtime/kernel/", ["runtime/kernel/", "runtime/ffi/native.ts", "runtime/errors.ts"]],
+  ["runtime/kernel/", ["runtime/kernel/", "runtime/ffi/native.ts", "runtime/errors.ts", "node:fs"]],
   [
     "runtime/maps/",
     [

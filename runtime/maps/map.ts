@@ -2,11 +2,11 @@ import { inspect } from "node:util";
 import type { Codec } from "../codec/types.js";
 import type { FieldTable } from "../codec/view.js";
 import { BpfError, closedError } from "../errors.js";
-import { check, ENOENT, ENOSPC, errno, libbpf, libc, systemError } from "../ffi/native.js";
+import { check, ENOSPC, errno, libbpf, libc, systemError } from "../ffi/native.js";
+import { type KernelTarget, openFromKernel, walkIds } from "../kernel/objects.js";
 import { possibleCpus } from "../kernel/system.js";
 import { MapType, mapTypeName } from "../kernel/types.js";
 import { type CreateOptions, createByOptions, type MapTemplate } from "./create.js";
-import { type MapPlace, openFd } from "./place.js";
 
 const E2BIG = -7;
 
@@ -138,14 +138,14 @@ export abstract class BpfMap {
    * @throws BpfError `ENOENT` when there is no such map, `ERR_BPF_LAYOUT` when it is of another type or size.
    */
   static open<M extends BpfMap, P extends readonly unknown[]>(
-    place: MapPlace,
+    target: KernelTarget,
     MapClass: MapClass<M, P>,
     ...parts: P
   ): Owned<M> {
     const kinds = kindsOf(MapClass);
-    const fd = openFd(place);
+    const { where, fd } = openFromKernel("map", target);
     return own(fd, () => {
-      const info = mapInfo("open()", fd);
+      const info = mapInfo(where, fd);
       expectKind(info, kinds);
       return new MapClass({ ...info, fd }, ...parts);
     });
@@ -167,26 +167,11 @@ export abstract class BpfMap {
   }
 
   /**
-   * Every map that is loaded on this machine, by whomever (`bpf_map_get_next_id`); takes CAP_SYS_ADMIN. One that comes
-   * or goes meanwhile may be seen or not.
+   * Every map that is in the kernel, whoever made it (`bpf_map_get_next_id`); those that vanish meanwhile are left
+   * out. Takes CAP_SYS_ADMIN.
    */
-  static *list(): Generator<MapInfo> {
-    const id = new Uint32Array(1);
-    for (;;) {
-      const result = libbpf.bpf_map_get_next_id(id[0]!, id);
-      if (result === ENOENT) return;
-      check("BpfMap.list()", "bpf_map_get_next_id", result);
-      const fd = libbpf.bpf_map_get_fd_by_id(id[0]!);
-      if (fd === ENOENT) continue;
-      check("BpfMap.list()", "bpf_map_get_fd_by_id", fd);
-      let info: MapInfo;
-      try {
-        info = mapInfo("BpfMap.list()", fd);
-      } finally {
-        libc.close(fd);
-      }
-      yield info;
-    }
+  static *list(): IterableIterator<MapInfo> {
+    for (const { where, fd } of walkIds("map")) yield mapInfo(where, fd);
   }
 
   /** The file descriptor, open until the map is closed. */

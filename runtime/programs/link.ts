@@ -1,7 +1,7 @@
 import { closedError, stateError } from "../errors.js";
 import { check, libbpf, libc, opts, orErrno, systemError } from "../ffi/native.js";
+import { type KernelTarget, openFromKernel, walkIds } from "../kernel/objects.js";
 import { text } from "./arguments.js";
-import { type KernelTarget, openFromKernel, walkIds } from "./kernel-objects.js";
 import { type LinkInfo, readLinkInfo } from "./link-info.js";
 
 /** How an attachment is held: what {@link Link} does its work by. */

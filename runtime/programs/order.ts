@@ -1,6 +1,6 @@
 import { borrow, check, giveBack, progQuery } from "../ffi/native.js";
+import { kindOf } from "../kernel/objects.js";
 import { descriptor, integer, u64 } from "./arguments.js";
-import { kindOf } from "./kernel-objects.js";
 import { BaseProgram } from "./program.js";
 
 /** What stands in a row of programs: a link or a program, by its descriptor or its id. */

@@ -9,8 +9,8 @@ import {
   rawTracepointOpen,
   systemError,
 } from "../ffi/native.js";
+import { type KernelTarget, openFromKernel, walkIds } from "../kernel/objects.js";
 import { descriptor, integer } from "./arguments.js";
-import { type KernelTarget, openFromKernel, walkIds } from "./kernel-objects.js";
 import { destroyAll, fdLink, Link, type LinkBackend, libbpfLink } from "./link.js";
 import { type ProgramInfo, readProgramInfo } from "./program-info.js";
 import { type TestRunInput, type TestRunResult, testRun } from "./test-run.js";

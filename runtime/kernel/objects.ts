@@ -1,12 +1,11 @@
 import { readlinkSync } from "node:fs";
 import { BpfError } from "../errors.js";
-import { check, ENOENT, libbpf, libc } from "../ffi/native.js";
-import { integer, text } from "./arguments.js";
+import { check, ENOENT, libbpf, libc, unsigned } from "../ffi/native.js";
 
 /** What is in the kernel: by its pin, a path on bpffs, or by its id. */
 export type KernelTarget = { readonly pin: string } | { readonly id: number };
 
-type Kind = "link" | "program";
+type Kind = "link" | "map" | "program";
 
 /** Kinds of the kernel's objects: how their descriptors are called, and got. */
 const kinds: Readonly<
@@ -16,6 +15,7 @@ const kinds: Readonly<
       readonly file: RegExp;
       readonly byIdName: string;
       byId(id: number): number;
+      readonly nextName: string;
       next(id: number, out: Uint32Array): number;
     }
   >
@@ -26,16 +26,25 @@ const kinds: Readonly<
     byId: (id: number) => libbpf.bpf_link_get_fd_by_id(id),
     byIdName: "bpf_link_get_fd_by_id",
     next: (id: number, out: Uint32Array) => libbpf.bpf_link_get_next_id(id, out),
+    nextName: "bpf_link_get_next_id",
+  },
+  map: {
+    file: /^anon_inode:bpf[-_]map$/,
+    byId: (id: number) => libbpf.bpf_map_get_fd_by_id(id),
+    byIdName: "bpf_map_get_fd_by_id",
+    next: (id: number, out: Uint32Array) => libbpf.bpf_map_get_next_id(id, out),
+    nextName: "bpf_map_get_next_id",
   },
   program: {
     file: /^anon_inode:bpf[-_]prog$/,
     byId: (id: number) => libbpf.bpf_prog_get_fd_by_id(id),
     byIdName: "bpf_prog_get_fd_by_id",
     next: (id: number, out: Uint32Array) => libbpf.bpf_prog_get_next_id(id, out),
+    nextName: "bpf_prog_get_next_id",
   },
 };
 
-/** Which kind of object a descriptor is of; undefined when it is of neither. */
+/** Which kind of object a descriptor is of; undefined when it is of none. */
 export function kindOf(fd: number): Kind | undefined {
   let file: string;
   try {
@@ -43,10 +52,10 @@ export function kindOf(fd: number): Kind | undefined {
   } catch {
     return undefined;
   }
-  return kinds.link.file.test(file) ? "link" : kinds.program.file.test(file) ? "program" : undefined;
+  return (["link", "map", "program"] as const).find((kind) => kinds[kind].file.test(file));
 }
 
-/** Opens a program or link that is in the kernel; the caller closes the descriptor. */
+/** Opens a map, program or link that is in the kernel; the caller closes the descriptor. */
 export function openFromKernel(
   kind: Kind,
   target: KernelTarget,
@@ -55,13 +64,15 @@ export function openFromKernel(
   if ((pin === undefined) === (id === undefined))
     throw new TypeError(`open(): a ${kind} is opened by { pin: "/sys/fs/bpf/…" } or by { id }`);
   if (pin === undefined) {
-    const number = integer(id, "id", 1, 0xffff_ffff, "open()");
+    const number = unsigned("open(): id", id);
+    if (number === 0) throw new RangeError("open(): id 0 is of nothing");
     const where = `${kind} ${number}`;
     return { where, fd: check(where, kinds[kind].byIdName, kinds[kind].byId(number)) };
   }
-  const path = text(pin, "pin", "open()");
-  const where = `${kind} pinned to "${path}"`;
-  const fd = check(where, "bpf_obj_get", libbpf.bpf_obj_get(path));
+  if (typeof pin !== "string" || pin.includes("\0"))
+    throw new TypeError(`open(): pin is a path without NUL, not ${typeof pin}`);
+  const where = `${kind} pinned to "${pin}"`;
+  const fd = check(where, "bpf_obj_get", libbpf.bpf_obj_get(pin));
   if (kindOf(fd) === kind) return { where, fd };
   libc.close(fd);
   throw new BpfError(`${where}: is no ${kind} — is the path that of another object?`, {
@@ -71,14 +82,14 @@ export function openFromKernel(
   });
 }
 
-/** Every program or link that is in the kernel, its descriptor open while it is looked at. */
+/** Every map, program or link that is in the kernel, its descriptor open while it is looked at. */
 export function* walkIds(kind: Kind): IterableIterator<{ readonly where: string; readonly fd: number }> {
-  const { byId, byIdName, next } = kinds[kind];
+  const { byId, byIdName, next, nextName } = kinds[kind];
   const out = new Uint32Array(1);
   for (let id = 0; ; id = out[0]!) {
     const found = next(id, out);
     if (found === ENOENT) return;
-    check(`${kind}s`, `${kind === "link" ? "bpf_link" : "bpf_prog"}_get_next_id`, found);
+    check(`${kind}s`, nextName, found);
     const fd = byId(out[0]!);
     // It went in between.
     if (fd === ENOENT) continue;

@@ -1,5 +1,5 @@
 // How the tables of kinds and operations are made: cells that say "ok", or why not.
-import { BpfError } from "../../runtime/index.js";
+import { BpfError } from "../../../runtime/index.js";
 
 /** What came of each operation on each kind: `"ok"`, or the reason why not. */
 export type Outcomes = Record<string, Record<string, string>>;

@@ -29,13 +29,13 @@ import {
   StackTraceMap,
   StorageMap,
   UserRingBuf,
-} from "../../runtime/index.js";
-import { type Batched, deleteBatch, readBatches, updateBatch } from "../../runtime/maps/batch.js";
-import { valueBytes } from "../../runtime/maps/map.js";
-import { KernelMapKinds } from "../fixtures/kernel-map-kinds.skel.js";
-import { trigger } from "./child.js";
-import { cookieOf, pidfd, udpSocket, xdpSocket } from "./sockets.js";
-import { type Outcomes, Row, refused, same } from "./table.js";
+} from "../../../runtime/index.js";
+import { type Batched, deleteBatch, readBatches, updateBatch } from "../../../runtime/maps/batch.js";
+import { valueBytes } from "../../../runtime/maps/map.js";
+import { KernelMapKinds } from "../../fixtures/kernel-map-kinds.skel.js";
+import { trigger } from "../child.js";
+import { type Outcomes, Row, refused, same } from "./cells.js";
+import { cookieOf, pidfd, udpSocket, xdpSocket } from "./descriptors.js";
 
 type Kinds = ReturnType<typeof KernelMapKinds.load>;
 type Maps = Kinds["maps"];

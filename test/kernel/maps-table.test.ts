@@ -2,8 +2,8 @@ import { release } from "node:os";
 import { expect, test } from "vitest";
 import { libbpfVersion } from "../../runtime/index.js";
 import { describeKernel } from "./kernel.js";
-import { columns, run } from "./map-rows.js";
-import { render } from "./table.js";
+import { render } from "./table/cells.js";
+import { columns, run } from "./table/maps.js";
 
 /** The kernel that `MAPS.md` was made on. */
 const COMMITTED = "6.18";
@@ -28,9 +28,9 @@ describeKernel("the table of maps", () => {
     if (1000 * major + minor !== 1001) return;
     await expect(
       "# Map kind × operation\n\n" +
-        `Made by \`map-table.test.ts\` from runs on Linux ${COMMITTED} with libbpf 1.1: what JavaScript does, and what a\n` +
+        `Made by \`maps-table.test.ts\` from runs on Linux ${COMMITTED} with libbpf 1.1: what JavaScript does, and what a\n` +
         "BPF program sees of it and does itself. ✓ worked; a number says why not.\n\n" +
         `${render(outcomes, columns, "BPF_MAP_TYPE_")}`,
-    ).toMatchFileSnapshot("MAPS.md");
+    ).toMatchFileSnapshot("table/MAPS.md");
   });
 });
