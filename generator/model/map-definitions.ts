@@ -212,6 +212,10 @@ function readInner(
 /** A struct that is only declared has no size: libbpf refuses the object, and so say we. */
 function sizeOf(btf: Btf, id: number, where: string, what: string): number {
   const type = btf.strip(id);
+  if (btf.isMissing(id))
+    throw new GenerateError(
+      `${where}: ${what}: the compiler left its type out of BTF — floats need clang 13 or newer`,
+    );
   if (type.kind !== "fwd") return btf.size(id);
   throw new GenerateError(
     `${where}: ${what}: the compiler left ${cType(btf, id)} out of BTF — ` +

@@ -1,4 +1,4 @@
-import type { DataSection } from "../../runtime/btf/index.js";
+import { type DataSection, quote } from "../../runtime/btf/index.js";
 import type { Member, SectionModel } from "./model.js";
 import { numbering, sectionMember } from "./names.js";
 import type { Types } from "./types.js";
@@ -20,7 +20,7 @@ export function sectionModels(types: Types, sections: readonly DataSection[]): S
         name: variable.name,
         c: types.c(variable.type),
         at: variable.at,
-        type: types.value(variable.type),
+        type: types.variable(variable.type, variable.size, `variable ${quote(variable.name)}`),
       }),
     ),
   }));

@@ -97,7 +97,7 @@ export class Types {
       this.#declared.set(type.id, { type, c, label, layout: this.#layout(type) });
       if (type.kind === "enum" && type.size > 4)
         this.warnings.push(
-          `${label}: the compiler cut its values to 32 bits — compile with clang 15 or newer`,
+          `${label}: the compiler cut its values to 32 bits — compile with clang 15, gcc 14 or newer`,
         );
       pending.push({ id: type.id, place: c, done: true });
       if (type.kind === "enum" || type.kind === "enum64") continue;
@@ -148,6 +148,23 @@ export class Types {
     }
   }
 
+  /** How a variable lies in memory, which takes so many bytes. */
+  variable(id: number, size: number, where: string): ValueType {
+    return this.#btf.isMissing(id) ? this.#unknown(where, size) : this.value(id);
+  }
+
+  /** Clang before 13 gives floats no type, and arrays of them any, which may reach into what comes next. */
+  #memberValue({ name, type, bitOffset }: BtfMember, owner: Owner): ValueType {
+    const room = (owner.ends(bitOffset) - bitOffset) / 8;
+    if (!this.#btf.isMissing(type) && this.#btf.size(type) <= room) return this.value(type);
+    return this.#unknown(`${owner.c}: member ${quote(name)}`, Math.floor(room));
+  }
+
+  #unknown(where: string, size: number): ValueType {
+    this.warnings.push(`${where}: the compiler does not say its type, so it is bytes — floats need clang 13`);
+    return bytesValue(size);
+  }
+
   /** Whether a struct ends in a flexible array. */
   isFlexible(id: number): boolean {
     const type = this.#btf.strip(id);
@@ -160,7 +177,10 @@ export class Types {
     if (struct.kind !== "struct" && struct.kind !== "union") return undefined;
     const found = this.#allMembers(struct).find((member) => member.name === name);
     if (!found) return undefined;
-    const [member] = this.#members([found], 0, numbering());
+    const [member] = this.#members([found], 0, numbering(), {
+      c: name,
+      ends: () => Number.POSITIVE_INFINITY,
+    });
     const isNumber = member && ["number", "bool", "enum", "bits"].includes(member.type.kind);
     return isNumber ? { at: member.at, type: member.type } : undefined;
   }
@@ -204,16 +224,18 @@ export class Types {
           name,
           c,
           size: type.size,
-          members: this.#members(this.#allMembers(type), 0, unique),
+          members: this.#members(this.#allMembers(type), 0, unique, { c, ends: () => 8 * type.size }),
         };
       const parts = this.#flatten(type);
-      const unions = parts.flatMap((part): UnionPart[] =>
-        part.union === undefined
-          ? []
-          : [{ ...part.union, members: this.#members(part.members, part.union.at, unique) }],
-      );
+      const unions = parts.flatMap(({ union, members }): UnionPart[] => {
+        if (union === undefined) return [];
+        const ends = (): number => 8 * (union.at + union.size);
+        return [{ ...union, members: this.#members(members, union.at, unique, { c, ends }) }];
+      });
       const plain = parts.flatMap((part) => (part.union === undefined ? part.members : []));
-      const members = this.#members(plain, 0, unique, flexibleMember(this.#btf, type));
+      const starts = [...plain.map(({ bitOffset }) => bitOffset), ...unions.map(({ at }) => 8 * at)];
+      const owner = { c, ends: nextOf(starts, 8 * type.size) };
+      const members = this.#members(plain, 0, unique, owner, flexibleMember(this.#btf, type));
       return { kind: "struct", name, c, size: type.size, members, unions };
     });
   }
@@ -226,6 +248,7 @@ export class Types {
     members: readonly BtfMember[],
     start: number,
     unique: (name: string) => string,
+    owner: Owner,
     flexible?: BtfMember,
   ): Member[] {
     return members.flatMap((member): Member[] => {
@@ -236,10 +259,10 @@ export class Types {
       const c = this.c(member.type);
       const bit = member.bitOffset - 8 * start;
       const isFlexible = flexible?.name === member.name && flexible.bitOffset === member.bitOffset;
-      if (member.bitSize === 0)
-        return [
-          { name, c, at: bit / 8, type: this.value(member.type), ...(isFlexible && { flexible: true }) },
-        ];
+      if (member.bitSize === 0) {
+        const type = isFlexible ? this.value(member.type) : this.#memberValue(member, owner);
+        return [{ name, c, at: bit / 8, type, ...(isFlexible && { flexible: true }) }];
+      }
       return [{ name, c: `${c} : ${member.bitSize}`, at: 0, type: this.#bits(member, bit) }];
     });
   }
@@ -265,6 +288,7 @@ export class Types {
     // clang calls `char` signed on x86-64, so the name says it better than the encoding.
     if (type.kind === "int" && type.name === "char" && type.size === 1)
       return this.#textArrays && length > 0 ? { kind: "text", length } : bytesValue(length);
+    if (type.kind === "void") return bytesValue(0);
     const value = this.#value(element, nesting + 1);
     const tuple = length > 0 && length <= MAX_TUPLE && length * leaves(value) <= MAX_TUPLE_LEAVES;
     if (value.kind !== "number") return { kind: "array", element: value, length, tuple };
@@ -374,6 +398,24 @@ interface FlatPart {
   readonly union?: { readonly at: number; readonly size: number };
   /** With bit offsets from the start of the outermost struct. */
   readonly members: BtfMember[];
+}
+
+/** What members belong to. */
+interface Owner {
+  /** What C calls it. */
+  readonly c: string;
+  /** The bit up to which a member is that begins at a bit, when its type does not say it. */
+  readonly ends: (bit: number) => number;
+}
+
+/** For each start the next greater one, or the end. */
+function nextOf(starts: readonly number[], end: number): (start: number) => number {
+  let next: Map<number, number> | undefined;
+  return (start) => {
+    const sorted = next ? [] : [...new Set(starts)].sort((a, b) => a - b);
+    next ??= new Map(sorted.map((each, i) => [each, sorted[i + 1] ?? end]));
+    return next.get(start) ?? end;
+  };
 }
 
 /** The flexible array that a struct ends in; other arrays without elements only mark a place. */

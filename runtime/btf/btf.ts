@@ -42,6 +42,13 @@ export class Btf {
     return this.type(this.#resolution.stripped[this.type(id).id]!);
   }
 
+  /** Whether the compiler left out what this is: clang before 13 knows no floats and gives them, and arrays of them, type 0. */
+  isMissing(id: number): boolean {
+    let type = this.strip(id);
+    while (type.kind === "array") type = this.strip(type.element);
+    return type.kind === "void";
+  }
+
   /** How many bytes a value of the type takes; what has no size, such as a function, is a FormatError. */
   size(id: number): number {
     const size = this.#resolution.sizes[this.type(id).id]!;

@@ -3,11 +3,19 @@ import { type ElfFile, type ElfSymbol, type Section, STB_LOCAL, STV_HIDDEN, STV_
 import { FormatError, quote } from "./reader.js";
 import type { BtfOfKind } from "./types.js";
 
+/** A global variable and where it lies in its section. */
+export interface DataVariable {
+  readonly name: string;
+  readonly type: number;
+  readonly at: number;
+  readonly size: number;
+}
+
 /** A data section with the variables that can be seen from outside. */
 export interface DataSection {
   readonly section: string;
   readonly size: number;
-  readonly variables: readonly { readonly name: string; readonly type: number; readonly at: number }[];
+  readonly variables: readonly DataVariable[];
 }
 
 /** The object's data sections, in the order of the object. */
@@ -31,7 +39,7 @@ export function readSections(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol
     if (!section) continue;
     const bySymbol = symbolsOf.get(section.index);
     const size = type.size || section.size;
-    const variables = type.vars.flatMap(({ type: id, offset }) => {
+    const variables = type.vars.flatMap(({ type: id, offset, size: given }): DataVariable[] => {
       const variable = btf.type(id);
       if (variable.kind !== "var")
         throw new FormatError(".BTF", `${type.name}: type ${id} is not a variable`);
@@ -40,9 +48,10 @@ export function readSections(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol
       if (variable.linkage === "static" || hidden || symbol?.binding === STB_LOCAL) return [];
       // clang leaves every offset 0 and the section without a size; `bpftool gen object` fills both in.
       const at = type.size === 0 ? symbol?.value : offset;
-      if (at === undefined || at + btf.size(variable.to) > size)
+      const taken = btf.isMissing(variable.to) ? given : btf.size(variable.to);
+      if (at === undefined || at + taken > size)
         throw new FormatError(type.name, `variable ${quote(variable.name)}: lies outside the section`);
-      return [{ name: variable.name, type: variable.to, at }];
+      return [{ name: variable.name, type: variable.to, at, size: taken }];
     });
     eachOnce(type.name, variables);
     variables.sort((a, b) => a.at - b.at);
@@ -74,7 +83,7 @@ function kconfig(btf: Btf, type: BtfOfKind<"datasec">): DataSection {
   const variables = externs.map(({ name, type: id, size, align }) => {
     const at = Math.ceil(end / (align || 1)) * (align || 1);
     end = at + size;
-    return { name, type: id, at };
+    return { name, type: id, at, size };
   });
   return { section: ".kconfig", size: end, variables };
 }

@@ -1,4 +1,4 @@
-// The objects that build.mjs made, what bpftool says of each, and the skeletons that we make of them.
+// The objects that build.mjs or compilers.mjs made, what bpftool says of each, and the skeletons that we make of them.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -8,7 +8,13 @@ import { GenerateError, generate, generateTypes } from "../../generator/index.js
 import { Oracle } from "./oracle.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "bpf-tsgen-corpus");
+/** Which corpus: the kernel's own programs, or our own by every compiler. */
+export const isOfCompilers: boolean = process.env.BPF_TSGEN_CORPUS === "compilers";
+const cache = join(
+  process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"),
+  "bpf-tsgen-corpus",
+  isOfCompilers ? "compilers" : "",
+);
 const work = join(cache, "work");
 process.env.PATH += ":/usr/sbin";
 
@@ -18,6 +24,10 @@ export interface Source {
   readonly source: string;
   readonly object: string;
   readonly error?: string;
+  /** Of a compiler. */
+  readonly version?: string;
+  /** How it was compiled: `O2`, `O1`, `eb` in big-endian, `nobtf` without debug information, `linked` from several. */
+  readonly variant?: string;
 }
 
 /** What the generator says of an object. */
@@ -32,6 +42,8 @@ export interface Ours {
 
 /** An object, and what became of it. */
 export interface Subject {
+  /** `selftests`, `clang-11`. */
+  readonly set: string;
   /** `selftests/atomics`. */
   readonly name: string;
   readonly object: string;
@@ -46,7 +58,9 @@ function readIndex(): Source[] {
   try {
     return JSON.parse(readFileSync(join(cache, "index.json"), "utf8"));
   } catch (cause) {
-    throw new Error("there is no corpus yet: node test/corpus/build.mjs", { cause });
+    throw new Error(`there is no corpus yet: node test/corpus/${isOfCompilers ? "compilers" : "build"}.mjs`, {
+      cause,
+    });
   }
 }
 
@@ -57,7 +71,7 @@ export function generateAll(): Subject[] {
   return sources.flatMap(({ set, object, error }): Subject[] => {
     if (error !== undefined) return [];
     const name = `${set}/${object.replace(/^.*\//, "").replace(/\.bpf\.o$/, "")}`;
-    return [{ name, object, bpftool: askBpftool(object), ours: ours(object, name.replace("/", "-")) }];
+    return [{ set, name, object, bpftool: askBpftool(object), ours: ours(object, name.replace("/", "-")) }];
   });
 }
 
@@ -85,7 +99,9 @@ function ours(object: string, base: string): Ours {
     // As a user would generate it; then with all types of the object.
     const { name, text } = generate(bytes, { file: object });
     write("plain", `${base}.skel.ts`, text);
-    const named = new Oracle(object).named().map((type) => `${type.kind.toLowerCase()} ${type.name}`);
+    const named = new Oracle(object)
+      .named()
+      .map(({ kind, name: c }) => `${kind.toLowerCase().replace("64", "")} ${c}`);
     const all = { file: object, types: [...new Set(named)], embed: "none" } as const;
     write("plain", `${base}.all.skel.ts`, generate(bytes, all).text);
     const recorded = write("recorded", `${base}.skel.ts`, generate(bytes, { ...all, runtime }).text);
@@ -93,7 +109,8 @@ function ours(object: string, base: string): Ours {
   } catch (error) {
     if (!(error instanceof GenerateError)) throw error;
     const refusal = error.message;
-    if (!refusal.startsWith("the object has no program and no map")) return { refusal };
+    if (!refusal.startsWith("the object has no program and no map") || base.includes(".nobtf"))
+      return { refusal };
     write("plain", `${base}.types.skel.ts`, generateTypes(bytes, { file: object }).text);
     const types = generateTypes(bytes, { file: object, runtime });
     return { refusal, recorded: write("recorded", `${base}.skel.ts`, types.text) };

@@ -51,18 +51,23 @@ export function compareLayout(oracle: Oracle, pair: Pair, met: Map<string, Pair>
   met.set(`${stripped.id}`, pair);
   const { fields, parts } = oracle.fields(type);
   const isUnion = stripped.kind === "UNION";
+  // Neither side says in which order anonymous unions come.
+  const place = (a: { at: number; size: number }, b: { at: number; size: number }): number =>
+    a.at - b.at || a.size - b.size;
+  const order = parts.toSorted(place);
+  const unions = (composite.unions ?? []).toSorted(place);
   const ours = isUnion
     ? [{ at: 0, size: composite.size, fields: composite.fields }]
-    : (composite.unions ?? []);
-  expect("number of anonymous unions", ours.length, parts.length);
+    : parts.map((part) => unions[order.indexOf(part)]);
+  if (!isUnion) expect("number of anonymous unions", unions.length, parts.length);
   for (const [i, part] of parts.entries()) {
     expect(`offset of union ${i}`, ours[i]?.at, part.at);
     expect(`size of union ${i}`, ours[i]?.size, part.size);
   }
-  const tables = [isUnion ? {} : composite.fields, ...ours.map((part) => part.fields)];
+  const tables = [isUnion ? {} : composite.fields, ...ours.map((part) => part?.fields ?? {})];
   const count = tables.reduce((sum, table) => sum + Object.keys(table).length, 0);
   expect("number of members", count, fields.length);
-  for (const { name, type: inner, bit, width, union } of fields) {
+  for (const { name, type: inner, bit, width, union, room } of fields) {
     const table = tables[union === undefined ? 0 : union + 1] ?? {};
     const field = Object.hasOwn(table, name) ? table[name] : undefined;
     if (!field) {
@@ -72,6 +77,10 @@ export function compareLayout(oracle: Oracle, pair: Pair, met: Map<string, Pair>
     const [at, fieldCodec] = field;
     if (width > 0) continue; // Held by `expected`, bit by bit.
     expect(`offset of ${name}`, at + (union === undefined ? 0 : ours[union]!.at), bit / 8);
+    if (room !== undefined) {
+      expect(`size of ${name}`, asCodec(fieldCodec).size, room);
+      continue;
+    }
     compareLayout(oracle, { where: `${where}.${name}`, type: inner, codec: asCodec(fieldCodec) }, met, wrong);
   }
 }
@@ -114,7 +123,7 @@ function ofBytes(
     if (difference !== undefined)
       found.push(`${what}: ${difference} — bytes ${bytes.toString("hex", 0, 256)}`);
   };
-  const memory = new Memory(Uint8Array.from(bytes), true);
+  const memory = new Memory(Uint8Array.from(bytes), oracle.littleEndian);
   const decoded = codec.decode(memory, 0);
   const expected = oracle.expected(type, bytes, 0);
   say("decode", difference(expected, decoded));
@@ -123,14 +132,15 @@ function ofBytes(
   if (typeof view === "object" && view !== null) say("copy of a view", difference(expected, copy(view)));
 
   const law = (form: Codec<unknown>, value: unknown, key: boolean): string | undefined => {
-    const back = encoded(codec, value, true);
+    const back = encoded(codec, value, oracle.littleEndian);
     const wanted = Buffer.alloc(codec.size);
     oracle.canonical(type, bytes, 0, wanted, key);
     if (wanted.equals(back)) return undefined;
     // The payload of a NaN may change; then what both say is the same.
     if (
       floats &&
-      difference(oracle.expected(type, wanted, 0), form.decode(new Memory(back, true), 0)) === undefined
+      difference(oracle.expected(type, wanted, 0), form.decode(new Memory(back, oracle.littleEndian), 0)) ===
+        undefined
     )
       return undefined;
     return `${Buffer.from(back).toString("hex", 0, 256)}, not ${wanted.toString("hex", 0, 256)}`;
@@ -140,16 +150,17 @@ function ofBytes(
   // A record may be longer than its type: what is flexible has the rest, and nothing else has.
   if (composites.has(codec)) {
     const record = Buffer.concat([bytes, Buffer.from("a longer record")]);
-    const memory = new Memory(Uint8Array.from(record), true);
+    const memory = new Memory(Uint8Array.from(record), oracle.littleEndian);
     const whole = oracle.expected(type, record, 0, record.length);
     say("decode a longer record", difference(whole, codec.decode(memory, 0, record.length)));
   }
   const { keyForm } = codec as KeyForm<unknown>;
   if (keyForm) say("decode, encode a key", law(keyForm, keyForm.decode(memory, 0), true));
   // Byte orders differ only in where the bits are; what holds for one must hold for the other.
-  const big = codec.decode(new Memory(Uint8Array.from(bytes), false), 0);
-  const again = codec.decode(new Memory(encoded(codec, big, false), false), 0);
-  say("decode, encode, decode in big-endian", difference(big, again));
+  const other = !oracle.littleEndian;
+  const swapped = codec.decode(new Memory(Uint8Array.from(bytes), other), 0);
+  const again = codec.decode(new Memory(encoded(codec, swapped, other), other), 0);
+  say("decode, encode, decode in the other byte order", difference(swapped, again));
   return found;
 }
 

@@ -1,6 +1,7 @@
 // What the compiler laid out, told by `bpftool btf dump -j` alone, and what a reader of CONTRACT §3 expects of it.
 // Nothing here shares code with the generator or the runtime: slow and plain is right.
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync, readSync } from "node:fs";
 
 /** A type as bpftool prints it. Names that are missing are `"(anon)"`. */
 interface Raw {
@@ -18,7 +19,7 @@ interface Raw {
     readonly bits_offset: number;
     readonly bitfield_size?: number;
   }[];
-  readonly values?: readonly { readonly name: string; readonly val: number }[];
+  readonly values?: readonly { readonly name: string; readonly val: bigint }[];
   readonly vars?: readonly { readonly type_id: number; readonly offset: number; readonly size: number }[];
 }
 
@@ -32,6 +33,8 @@ export interface Field {
   readonly width: number;
   /** The place of the anonymous union that it comes from, counted from 0. */
   readonly union?: number;
+  /** How many bytes, up to what comes next, when the compiler left the type out. */
+  readonly room?: number;
   /** A flexible array: what stands last in its struct and has no length. */
   readonly flexible: boolean;
 }
@@ -40,6 +43,28 @@ export interface Field {
 export interface Part {
   readonly at: number;
   readonly size: number;
+}
+
+/** What JavaScript calls an enumerator. bpftool sign-extends the 32 bits of a value even where it calls the enum unsigned. */
+function exact({ kind, encoding }: Raw) {
+  return ({ name, val }: { name: string; val: bigint }): { name: string; val: bigint } => ({
+    name,
+    val: kind === "ENUM" && encoding === "UNSIGNED" ? BigInt.asUintN(32, BigInt(val)) : BigInt(val),
+  });
+}
+
+/** gcc 12 says of a signed char that it is signed and a char, for which bpftool has no word. */
+function isSigned({ encoding }: { readonly encoding?: string | undefined }): boolean {
+  return encoding === "SIGNED" || encoding === "UNKN";
+}
+
+/** `EI_DATA` of the ELF header. */
+function isLittleEndian(object: string): boolean {
+  const file = openSync(object, "r");
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, 5);
+  closeSync(file);
+  return byte[0] === 1;
 }
 
 /** A map's definition. */
@@ -56,16 +81,29 @@ export interface OracleMap {
 }
 
 export class Oracle {
+  /** None when the object has no BTF. */
   readonly types: readonly Raw[];
+  readonly littleEndian: boolean;
+
+  readonly object: string;
 
   constructor(object: string) {
-    const dump = execFileSync("bpftool", ["btf", "dump", "file", object, "-j"], {
+    this.object = object;
+    this.littleEndian = isLittleEndian(object);
+    const { stdout, stderr } = spawnSync("bpftool", ["btf", "dump", "file", object, "-j"], {
       encoding: "utf8",
       maxBuffer: 1 << 28,
     });
-    // bpftool sign-extends the 32 bits of a value even where it calls the enum unsigned.
-    const json = dump.replace(/"val":(\d{17,})/g, (_, value) => `"val":${BigInt.asUintN(32, BigInt(value))}`);
-    this.types = (JSON.parse(json) as { types: Raw[] }).types;
+    if (/No such file or directory/.test(stderr + stdout)) {
+      this.types = [];
+      return;
+    }
+    // As text: values of 64 bits would not survive.
+    const json = stdout.replace(/"val":(-?\d+)/g, '"val":"$1"');
+    const { types } = JSON.parse(json) as { types: Raw[] };
+    this.types = types.map((type) =>
+      type.values ? { ...type, values: type.values.map(exact(type)) } : type,
+    );
   }
 
   /** Type 0 is void and not in the list. */
@@ -86,12 +124,18 @@ export class Oracle {
     return type.size ?? Number.NaN;
   }
 
+  /** Whether the compiler gave floats, or arrays of them, no type. */
+  missing(id: number): boolean {
+    const type = this.strip(id);
+    return type.kind === "VOID" || (type.kind === "ARRAY" && this.missing(type.type_id!));
+  }
+
   /** Structs and unions with a name, and enums with a name and values. */
   named(): Raw[] {
     return this.types.filter(
       ({ kind, name, values }) =>
         name !== "(anon)" &&
-        (kind === "STRUCT" || kind === "UNION" || (kind === "ENUM" && values!.length > 0)),
+        (kind === "STRUCT" || kind === "UNION" || (kind.startsWith("ENUM") && values!.length > 0)),
     );
   }
 
@@ -127,7 +171,17 @@ export class Oracle {
     const composite = this.strip(id);
     if (composite.kind === "UNION") parts.push({ at: 0, size: composite.size! });
     walk(composite, 0, composite.kind === "UNION" ? 0 : undefined, true);
-    return { fields, parts };
+    const starts = [...fields.map(({ bit }) => bit / 8), ...parts.map(({ at }) => at)];
+    const withRoom = fields.map((field) => {
+      const at = field.bit / 8;
+      const part = field.union === undefined ? undefined : parts[field.union]!;
+      const next = starts.filter((start) => start > at);
+      const end = part ? part.at + part.size : Math.min(...next, composite.size!);
+      // Arrays of floats have any type, which reaches into what comes next.
+      const isTooLarge = field.width === 0 && at + this.size(field.type) > end;
+      return this.missing(field.type) || isTooLarge ? { ...field, room: end - at } : field;
+    });
+    return { fields: withRoom, parts };
   }
 
   section(name: string): Raw | undefined {
@@ -180,30 +234,38 @@ export class Oracle {
     return element.kind === "INT" && element.name === "char";
   }
 
-  /** What the bytes at `at` are in TypeScript, little-endian. `rest`: the bytes of the record from `at` on. */
+  /** What the bytes at `at` are in TypeScript. `rest`: the bytes of the record from `at` on. */
   expected(id: number, bytes: Buffer, at: number, rest?: number): unknown {
     const type = this.strip(id);
     const size = this.size(id);
     switch (type.kind) {
       case "INT":
         if (type.encoding === "BOOL") return bytes[at] !== 0;
-        return integer(bytes, at, size, type.encoding === "SIGNED");
+        return this.#integer(bytes, at, size, isSigned(type));
       case "FLOAT":
-        return size === 4 ? bytes.readFloatLE(at) : bytes.readDoubleLE(at);
+        if (this.littleEndian) return size === 4 ? bytes.readFloatLE(at) : bytes.readDoubleLE(at);
+        return size === 4 ? bytes.readFloatBE(at) : bytes.readDoubleBE(at);
       case "PTR":
-        return bytes.readBigUInt64LE(at);
+        return this.#integer(bytes, at, 8, false);
       case "ENUM":
       case "ENUM64":
-        return integer(bytes, at, size, type.encoding === "SIGNED");
+        return this.#integer(bytes, at, size, isSigned(type));
       case "ARRAY": {
         if (this.#isText(type)) return text(bytes.subarray(at, at + size));
+        // Flexible text is bytes.
+        if (rest !== undefined && this.strip(type.type_id!).name === "char")
+          return [...bytes.subarray(at, at + rest)];
         const element = this.size(type.type_id!);
         const count = rest === undefined || element === 0 ? type.nr_elems! : Math.floor(rest / element);
         return Array.from({ length: count }, (_, i) => this.expected(type.type_id!, bytes, at + i * element));
       }
       default: {
         const value: Record<string, unknown> = Object.create(null);
-        for (const { name, type: inner, bit, width, flexible } of this.fields(id).fields) {
+        for (const { name, type: inner, bit, width, room, flexible } of this.fields(id).fields) {
+          if (room !== undefined) {
+            value[name] = [...bytes.subarray(at + bit / 8, at + bit / 8 + room)];
+            continue;
+          }
           const left = flexible && rest !== undefined ? rest - bit / 8 : undefined;
           value[name] =
             width > 0
@@ -215,14 +277,29 @@ export class Oracle {
     }
   }
 
+  /** The byte and the mask of a bit, which is counted from the start of memory: from the highest bit of a byte in big-endian. */
+  #bit(bit: number): [number, number] {
+    return [bit >> 3, this.littleEndian ? 1 << (bit & 7) : 0x80 >> (bit & 7)];
+  }
+
   #bits(id: number, bytes: Buffer, bit: number, width: number): number | bigint | boolean {
     let value = 0n;
-    for (let i = 0; i < width; i++)
-      if ((bytes[(bit + i) >> 3]! >> ((bit + i) & 7)) & 1) value |= 1n << BigInt(i);
+    for (let i = 0; i < width; i++) {
+      const [byte, mask] = this.#bit(bit + i);
+      if (bytes[byte]! & mask) value |= 1n << BigInt(this.littleEndian ? i : width - 1 - i);
+    }
     const type = this.strip(id);
     if (type.encoding === "BOOL") return value !== 0n;
-    if (type.encoding === "SIGNED") value = BigInt.asIntN(width, value);
+    if (isSigned(type)) value = BigInt.asIntN(width, value);
     return this.size(id) > 4 ? value : Number(value);
+  }
+
+  #integer(bytes: Buffer, at: number, size: number, signed: boolean): number | bigint {
+    let value = 0n;
+    for (let i = 0; i < size; i++)
+      value = (value << 8n) | BigInt(bytes[at + (this.littleEndian ? size - 1 - i : i)]!);
+    if (signed) value = BigInt.asIntN(8 * size, value);
+    return size > 4 ? value : Number(value);
   }
 
   /** What `bytes` are after they were decoded and encoded: the law of CONTRACT §3. `key`: text is kept whole. */
@@ -250,11 +327,15 @@ export class Oracle {
       case "STRUCT": {
         const { fields, parts } = this.fields(id);
         for (const part of parts) bytes.copy(to, at + part.at, at + part.at, at + part.at + part.size);
-        for (const { type: inner, bit, width, union } of fields) {
+        for (const { type: inner, bit, width, union, room } of fields) {
           if (union !== undefined) continue;
-          if (width === 0) this.canonical(inner, bytes, at + bit / 8, to, key);
-          for (let i = 8 * at + bit; i < 8 * at + bit + width; i++)
-            to[i >> 3]! |= bytes[i >> 3]! & (1 << (i & 7));
+          const from = at + bit / 8;
+          if (room !== undefined) bytes.copy(to, from, from, from + room);
+          else if (width === 0) this.canonical(inner, bytes, from, to, key);
+          for (let i = 8 * at + bit; i < 8 * at + bit + width; i++) {
+            const [byte, mask] = this.#bit(i);
+            to[byte]! |= bytes[byte]! & mask;
+          }
         }
         break;
       }
@@ -287,14 +368,14 @@ export class Oracle {
     switch (type.kind) {
       case "INT":
         if (type.encoding === "BOOL") return pick.below(2) === 1;
-        return pick.integer(8 * size, type.encoding === "SIGNED", size > 4);
+        return pick.integer(8 * size, isSigned(type), size > 4);
       case "FLOAT":
         return size === 4 ? Math.fround(pick.float()) : pick.float();
       case "PTR":
         return pick.integer(64, false, true);
       case "ENUM":
       case "ENUM64":
-        return pick.integer(8 * size, type.encoding === "SIGNED", size > 4);
+        return pick.integer(8 * size, isSigned(type), size > 4);
       case "ARRAY":
         if (this.#isText(type)) return pick.text(size);
         return Array.from({ length: type.nr_elems! }, () => this.random(type.type_id!, pick));
@@ -305,9 +386,14 @@ export class Oracle {
           return members[pick.below(members.length)]?.name;
         });
         const value: Record<string, unknown> = {};
-        for (const { name, type: inner, width, union } of fields) {
+        for (const { name, type: inner, width, union, room } of fields) {
           if (union !== undefined && named[union] !== name) continue;
-          const random = width > 0 ? this.#randomBits(inner, width, pick) : this.random(inner, pick);
+          const random =
+            room !== undefined
+              ? [...pick.bytes(room)]
+              : width > 0
+                ? this.#randomBits(inner, width, pick)
+                : this.random(inner, pick);
           Object.defineProperty(value, name, {
             value: random,
             enumerable: true,
@@ -323,15 +409,8 @@ export class Oracle {
   #randomBits(id: number, width: number, pick: Random): unknown {
     const { encoding } = this.strip(id);
     if (encoding === "BOOL") return pick.below(2) === 1;
-    return pick.integer(width, encoding === "SIGNED", this.size(id) > 4);
+    return pick.integer(width, isSigned({ encoding }), this.size(id) > 4);
   }
-}
-
-function integer(bytes: Buffer, at: number, size: number, signed: boolean): number | bigint {
-  let value = 0n;
-  for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[at + i]!);
-  if (signed) value = BigInt.asIntN(8 * size, value);
-  return size > 4 ? value : Number(value);
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -2,7 +2,7 @@
 import type { Source, Subject } from "./corpus.js";
 
 /** What was held against the oracles. */
-export const tally: {
+export interface Tally {
   /** Objects whose every test was run. */
   subjects: number;
   maps: number;
@@ -14,20 +14,35 @@ export const tally: {
   compiled: number;
   asked: number;
   readonly notCompiled: { readonly name: string; readonly why: string }[];
-} = {
-  subjects: 0,
-  maps: 0,
-  programs: 0,
-  globals: 0,
-  enums: 0,
-  composites: 0,
-  codecs: 0,
-  compiled: 0,
-  asked: 0,
-  notCompiled: [],
-};
+}
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+const tallies = new Map<string, Tally>();
+
+/** What was held of one set of objects. */
+export function tallyOf(set: string): Tally {
+  const known = tallies.get(set);
+  if (known) return known;
+  const none = { subjects: 0, maps: 0, programs: 0, globals: 0, enums: 0 };
+  const tally = { ...none, composites: 0, codecs: 0, compiled: 0, asked: 0, notCompiled: [] };
+  tallies.set(set, tally);
+  return tally;
+}
+
+/** What was held of all. */
+export function total(): Tally {
+  const sum = tallyOf("");
+  for (const [set, tally] of tallies) {
+    if (set === "") continue;
+    for (const [name, value] of Object.entries(tally))
+      if (typeof value === "number") sum[name as "maps"] += value;
+    sum.notCompiled.push(...tally.notCompiled);
+  }
+  tallies.clear();
+  return sum;
+}
+
+/** A table in Markdown. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return "None.\n";
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |\n`;
@@ -36,6 +51,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** The text of RESULTS.md. */
 export function report(sources: readonly Source[], subjects: readonly Subject[]): string {
+  const tally = total();
   const failed = sources.filter(({ error }) => error !== undefined);
   const accepted = subjects.filter(({ bpftool }) => "header" in bpftool);
   const generated = subjects.filter(({ ours }) => ours.skeleton !== undefined);

@@ -3,11 +3,12 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Codec } from "../../runtime/codec/types.js";
 import { askCompiler, elfSymbols, sectionStructs } from "./compiled.js";
-import { generateAll, type Ours, type Subject, sources, typeCheck } from "./corpus.js";
+import { compilersReport } from "./compilers-report.js";
+import { generateAll, isOfCompilers, type Ours, type Subject, sources, typeCheck } from "./corpus.js";
 import { breaches, compareLayout, type Pair } from "./laws.js";
 import { Oracle, type OracleMap, Random } from "./oracle.js";
 import { composites, type RecordedMap, type RecordedSkeleton } from "./recorder.js";
-import { report, tally } from "./report.js";
+import { report, tallyOf } from "./report.js";
 
 // CONTRACT §3: which class a kind of map has, by the kernel's number, and what the class is made from.
 const keyed = ["key", "value"] as const;
@@ -34,18 +35,25 @@ const generated = subjects.filter(
     subject.ours.recorded !== undefined,
 );
 
+/** Fails with all that is wrong, or with as much of it as one reads. */
+function expectNone(wrong: readonly string[]): void {
+  if (wrong.length > 0) expect.fail(wrong.slice(0, 20).join("\n"));
+}
+
 test("every object that bpftool accepts gets a skeleton, or types when there is nothing else in it", () => {
   const wrongly = subjects
     .filter(({ ours, bpftool }) => ours.recorded === undefined && "header" in bpftool)
+    .filter(({ name }) => !name.endsWith("/empty.nobtf"))
     .map(({ name, ours }) => `${name}: ${ours.refusal}`);
-  expect(wrongly).toEqual([]);
+  expectNone(wrongly);
 });
 
 test("all skeletons type-check together", () => {
-  expect(typeCheck()).toEqual([]);
+  expectNone(typeCheck());
 });
 
-describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
+describe.each(generated)("$name", ({ set, name, object, ours, bpftool }) => {
+  const tally = tallyOf(set);
   const oracle = new Oracle(object);
   const met = new Map<string, Pair>();
   const values: Pair[] = [];
@@ -66,7 +74,7 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
     wrong.push(...enumsOf(exports));
     wrong.push(...membersOfHeader());
     tally.composites += met.size;
-    expect(wrong).toEqual([]);
+    expectNone(wrong);
   });
 
   test("has the layout that a C compiler gives bpftool's header", () => {
@@ -76,12 +84,9 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
     for (const type of all.map(({ kind, name: bare }) => `${kind.toLowerCase()} ${bare}`))
       (once.has(type) ? twice : once).add(type);
     for (const type of twice) once.delete(type);
-    if (oracle.types.some(({ kind, size }) => kind === "ENUM" && size === 8)) {
-      tally.notCompiled.push({ name, why: "clang 14 cut the values of an enum of 8 bytes: in C it has 4" });
-      return;
-    }
     const answer = askCompiler(
       object,
+      oracle,
       ours.recorded,
       once,
       skeleton,
@@ -91,7 +96,7 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
     else {
       tally.compiled++;
       tally.asked += answer.asked;
-      expect(answer.wrong).toEqual([]);
+      expectNone(answer.wrong);
     }
   });
 
@@ -100,7 +105,7 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
     const pairs = [...met.values(), ...values.filter(({ codec }) => !composites.has(codec))];
     tally.codecs += pairs.length;
     tally.subjects++;
-    expect(pairs.flatMap((pair) => breaches(oracle, pair, random)).slice(0, 20)).toEqual([]);
+    expectNone(pairs.flatMap((pair) => breaches(oracle, pair, random)));
   });
 
   function add(where: string, type: number, codec: Codec<unknown>): void {
@@ -109,6 +114,8 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
 
   function collectMaps(wrong: string[]): void {
     const theirs = oracle.maps();
+    // Without BTF there are only names, which are held against nothing.
+    if (oracle.types.length === 0) return;
     const names = [...theirs.map((map) => map.name), ...oracle.structOps()];
     if (Object.keys(skeleton.maps).sort().join() !== names.sort().join())
       wrong.push(`maps are ${Object.keys(skeleton.maps)}, not ${names}`);
@@ -141,7 +148,7 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
     for (const { section, fields } of Object.values(skeleton.globals)) {
       const { vars = [], size = 0 } = oracle.section(section) ?? {};
       const visible = new Map<string, number>();
-      for (const { type_id, offset } of vars) {
+      for (const { type_id, offset, size: given } of vars) {
         const variable = oracle.type(type_id);
         const symbol = symbols.get(variable.name);
         if (variable.linkage === "static" || /HIDDEN|INTERNAL/.test(symbol?.visibility ?? "")) continue;
@@ -156,8 +163,11 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
         const there = size > 0 ? offset : symbol?.value;
         if (section !== ".kconfig" && at !== there)
           wrong.push(`${section}: ${variable.name} is at ${there}, not ${at}`);
-        add(`${section} ${variable.name}`, variable.type_id!, codec as unknown as Codec<unknown>);
         tally.globals++;
+        const whole = codec as unknown as Codec<unknown>;
+        if (!oracle.missing(variable.type_id!)) add(`${section} ${variable.name}`, variable.type_id!, whole);
+        else if (whole.size !== given)
+          wrong.push(`${section}: ${variable.name} has ${given} bytes, not ${whole.size}`);
       }
       for (const variable of Object.keys(fields))
         if (!visible.has(variable)) wrong.push(`${section}: ${variable} is not visible`);
@@ -171,7 +181,7 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
     for (const [codec, { name: c }] of composites) byName.set(c, [...(byName.get(c) ?? []), codec]);
     for (const { id, kind, name: type } of oracle.named()) {
       const c = `${kind.toLowerCase()} ${type}`;
-      if (kind === "ENUM" || asked.has(c)) continue;
+      if (kind.startsWith("ENUM") || asked.has(c)) continue;
       asked.add(c);
       const codecs = byName.get(c) ?? [];
       const attempts = codecs.map((codec) => {
@@ -195,7 +205,7 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
     });
     const ours = new Set(all);
     return oracle.named().flatMap(({ kind, name: type, values: names }) => {
-      if (kind !== "ENUM") return [];
+      if (!kind.startsWith("ENUM")) return [];
       tally.enums++;
       const wanted = spell(names!.map(({ name: n, val }) => [n, val] as const));
       return ours.has(wanted) ? [] : [`enum ${type}: is nowhere {${wanted}}`];
@@ -210,8 +220,9 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
       [...new Set([...header.matchAll(pattern)].map(([, m]) => m!))].sort();
     const wrong: string[] = [];
     const programs = list(/^\t\tstruct bpf_program \*(\w+);/gm);
-    if (Object.keys(skeleton.programs).sort().join() !== programs.join())
-      wrong.push(`programs are ${Object.keys(skeleton.programs)}, bpftool has ${programs}`);
+    // Its header has others, too, but is no C then.
+    const ours = Object.keys(skeleton.programs).filter((program) => /^\w+$/.test(program));
+    if (ours.sort().join() !== programs.join()) wrong.push(`programs are ${ours}, bpftool has ${programs}`);
     tally.programs += programs.length;
     const known = new Set([...Object.keys(skeleton.maps), ...Object.keys(skeleton.globals)]);
     for (const map of list(/^\t\tstruct bpf_map \*(\w+);/gm)) {
@@ -226,6 +237,11 @@ describe.each(generated)("$name", ({ name, object, ours, bpftool }) => {
 
 afterAll(() => {
   // Not when only some of the tests were run.
-  if (tally.subjects === generated.length)
-    writeFileSync(fileURLToPath(new URL("RESULTS.md", import.meta.url)), report(sources, subjects));
+  const sets = new Set(subjects.map(({ set }) => set));
+  const done = [...sets].reduce((sum, set) => sum + tallyOf(set).subjects, 0);
+  if (done < generated.length) return;
+  const [file, text] = isOfCompilers
+    ? ["COMPILERS.md", compilersReport(sources, subjects)]
+    : ["RESULTS.md", report(sources, subjects)];
+  writeFileSync(fileURLToPath(new URL(file, import.meta.url)), text);
 });

@@ -36,8 +36,8 @@ const goldens: readonly Golden[] = [
     skeleton: "test/golden/types.skel.ts",
     options: { types: ["stray", "struct line"] },
     warnings: [
-      "enum wide: the compiler cut its values to 32 bits — compile with clang 15 or newer",
-      "enum wide_negative: the compiler cut its values to 32 bits — compile with clang 15 or newer",
+      "enum wide: the compiler cut its values to 32 bits — compile with clang 15, gcc 14 or newer",
+      "enum wide_negative: the compiler cut its values to 32 bits — compile with clang 15, gcc 14 or newer",
       "type record: the name Record is taken — it is called record",
       'map "untyped": the type of its records is not known, they are bytes — --event untyped=TYPE',
     ],
@@ -54,8 +54,8 @@ const goldens: readonly Golden[] = [
       charArrays: "bytes",
     },
     warnings: [
-      "enum wide: the compiler cut its values to 32 bits — compile with clang 15 or newer",
-      "enum wide_negative: the compiler cut its values to 32 bits — compile with clang 15 or newer",
+      "enum wide: the compiler cut its values to 32 bits — compile with clang 15, gcc 14 or newer",
+      "enum wide_negative: the compiler cut its values to 32 bits — compile with clang 15, gcc 14 or newer",
     ],
   },
   {
