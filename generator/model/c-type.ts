@@ -52,3 +52,9 @@ export function cType(btf: Btf, id: number): string {
     }
   }
 }
+
+/** A type by its own name, or as C writes it when it has none. */
+export function typeName(btf: Btf, id: number): string {
+  const type = btf.type(id);
+  return "name" in type && type.name !== "" ? type.name : cType(btf, id);
+}

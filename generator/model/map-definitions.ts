@@ -8,46 +8,8 @@ import {
   sectionNamed,
 } from "../../runtime/btf/index.js";
 import { GenerateError } from "../errors.js";
-import { cType } from "./c-type.js";
-
-/** `BPF_MAP_TYPE_*`, by number. */
-const mapTypes: readonly string[] = (
-  "UNSPEC HASH ARRAY PROG_ARRAY PERF_EVENT_ARRAY PERCPU_HASH PERCPU_ARRAY STACK_TRACE CGROUP_ARRAY LRU_HASH " +
-  "LRU_PERCPU_HASH LPM_TRIE ARRAY_OF_MAPS HASH_OF_MAPS DEVMAP SOCKMAP CPUMAP XSKMAP SOCKHASH CGROUP_STORAGE " +
-  "REUSEPORT_SOCKARRAY PERCPU_CGROUP_STORAGE QUEUE STACK SK_STORAGE DEVMAP_HASH STRUCT_OPS RINGBUF INODE_STORAGE " +
-  "TASK_STORAGE BLOOM_FILTER USER_RINGBUF CGRP_STORAGE ARENA INSN_ARRAY"
-).split(" ");
-
-/** A map as its definition in C says it, types as BTF ids. */
-export interface MapDefinition {
-  readonly name: string;
-  /** Without `BPF_MAP_TYPE_`; a number for a type newer than this generator. */
-  readonly type: string;
-  readonly key?: number;
-  readonly keySize: number;
-  readonly value?: number;
-  readonly valueSize: number;
-  readonly maxEntries: number;
-  /** Of a buffer of records: what the records may be. */
-  readonly events: readonly EventDefinition[];
-  /** Of a map of maps: what is in it. */
-  readonly inner?: MapDefinition;
-}
-
-/** A type of record, as `--event`, a decl tag or the map's value say it. */
-export interface EventDefinition {
-  /** The C name that tells it from the map's other types. */
-  readonly name: string;
-  readonly type: number;
-  /** `FIELD=VALUE` of `--event MAP=TYPE@FIELD=VALUE`. */
-  readonly when?: { readonly field: string; readonly value: bigint };
-}
-
-/** A definition says no more than this many things; libbpf refuses what it does not know. */
-const MAX_ATTRIBUTES = 64;
-
-/** Kinds of maps that records go through. */
-export const recordTypes: ReadonlySet<string> = new Set(["RINGBUF", "PERF_EVENT_ARRAY", "USER_RINGBUF"]);
+import { typeName } from "./c-type.js";
+import { type EventDefinition, type MapDefinition, readMap, recordTypes } from "./map-grammar.js";
 
 /**
  * The maps of `.maps`, in the order of the section.
@@ -64,6 +26,10 @@ export function readMaps(
   const variables = section && index !== undefined ? sectionVariables(btf, section, symbols, index) : [];
   const tags = eventTags(btf);
   const maps = variables.map((variable) => {
+    if (variable.linkage === "static")
+      throw new GenerateError(
+        `map ${quote(variable.name)}: is static, so libbpf refuses it — leave out the word`,
+      );
     const map = readMap(btf, `map ${quote(variable.name)}`, variable.name, variable.to);
     const said = events.get(variable.name) ?? tags.get(variable.id);
     if (said === undefined) return map;
@@ -156,92 +122,4 @@ export function typeNamed(btf: Btf, name: string, isRaw = false): number {
       `put \`${keyword ?? "struct"} ${bare} *unused __attribute__((unused));\` into the C source to keep it`,
     "ERR_BPF_OPTION",
   );
-}
-
-/** Reads a definition made with `__uint`, `__type`, `__array` and `__ulong`, as libbpf does. */
-function readMap(btf: Btf, where: string, mapName: string, id: number, isInner = false): MapDefinition {
-  const definition = btf.strip(id);
-  if (definition.kind !== "struct" || definition.members.length > MAX_ATTRIBUTES)
-    throw new GenerateError(`${where}: is not a BTF map definition — define it with __uint and __type`);
-  const numbers: Record<string, number> = Object.create(null);
-  const types: { key?: number; value?: number; values?: number } = {};
-  for (const { name, type } of definition.members) {
-    if (name === "key" || name === "value") types[name] = pointee(btf, type, where, name);
-    else if (name === "values") types.values = type;
-    else numbers[name] = attribute(btf, type, where, name);
-  }
-  const { key, value } = types;
-  const type = mapTypes[numbers.type ?? 0] ?? String(numbers.type);
-  const isRecords = recordTypes.has(type);
-  // Before looking in: a crafted definition may have itself for values.
-  if (isInner && type.endsWith("_OF_MAPS"))
-    throw new GenerateError(`${where}: are maps of maps themselves — libbpf allows one level`);
-  const inner = type.endsWith("_OF_MAPS") ? readInner(btf, where, mapName, types.values) : undefined;
-  return {
-    name: mapName,
-    type,
-    ...(key !== undefined && { key }),
-    ...(value !== undefined && { value }),
-    ...(inner && { inner }),
-    keySize: numbers.key_size ?? (key === undefined ? 0 : sizeOf(btf, key, where, "key")),
-    valueSize:
-      numbers.value_size ?? (value === undefined || isRecords ? 0 : sizeOf(btf, value, where, "value")),
-    maxEntries: numbers.max_entries ?? 0,
-    events: isRecords && value !== undefined ? [{ name: typeName(btf, value), type: value }] : [],
-  };
-}
-
-/** `__array(values, struct { … })` is a flexible array of pointers to a map definition. */
-function readInner(
-  btf: Btf,
-  where: string,
-  name: string,
-  values: number | undefined,
-): MapDefinition | undefined {
-  // Then the application has to give libbpf an inner map before it loads.
-  if (values === undefined) return undefined;
-  const array = btf.strip(values);
-  const element = array.kind === "array" ? btf.strip(array.element) : undefined;
-  if (element?.kind !== "ptr")
-    throw new GenerateError(
-      `${where}: values: are no maps — define them with __array(values, struct { ... })`,
-    );
-  return readMap(btf, `${where}: values`, `${name}_inner`, element.to, true);
-}
-
-/** A struct that is only declared has no size: libbpf refuses the object, and so say we. */
-function sizeOf(btf: Btf, id: number, where: string, what: string): number {
-  const type = btf.strip(id);
-  if (btf.isMissing(id))
-    throw new GenerateError(
-      `${where}: ${what}: the compiler left its type out of BTF — floats need clang 13 or newer`,
-    );
-  if (type.kind !== "fwd") return btf.size(id);
-  throw new GenerateError(
-    `${where}: ${what}: the compiler left ${cType(btf, id)} out of BTF — ` +
-      `put \`${cType(btf, id)} unused __attribute__((unused));\` into the C source to keep it`,
-  );
-}
-
-function typeName(btf: Btf, id: number): string {
-  const type = btf.type(id);
-  return "name" in type && type.name !== "" ? type.name : cType(btf, id);
-}
-
-/** `__uint(name, N)` is a pointer to an array of N; `__ulong(name, N)` an enum with the one value N. */
-function attribute(btf: Btf, id: number, where: string, name: string): number {
-  const type = btf.strip(id);
-  if ((type.kind === "enum" || type.kind === "enum64") && type.values.length === 1)
-    return Number(type.values[0]!.value);
-  const array = type.kind === "ptr" ? btf.strip(type.to) : type;
-  if (array.kind !== "array")
-    throw new GenerateError(`${where}: ${quote(name)}: is not a number — define it with __uint`);
-  return array.length;
-}
-
-function pointee(btf: Btf, id: number, where: string, name: string): number {
-  const type = btf.strip(id);
-  if (type.kind !== "ptr")
-    throw new GenerateError(`${where}: ${name}: is not a type — define it with __type`);
-  return type.to;
 }

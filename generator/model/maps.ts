@@ -1,6 +1,6 @@
-import type { Btf } from "../../runtime/btf/index.js";
+import { type Btf, quote } from "../../runtime/btf/index.js";
 import { GenerateError } from "../errors.js";
-import type { MapDefinition } from "./map-definitions.js";
+import type { MapDefinition } from "./map-grammar.js";
 import type { EventCase, MapClass, MapModel, ValueType } from "./model.js";
 import type { Types } from "./types.js";
 
@@ -59,6 +59,10 @@ export function mapModel(btf: Btf, types: Types, map: MapDefinition): { map: Map
   if (takes.includes("record") && map.events.length === 0)
     warnings.push(
       `map "${map.name}": the type of its records is not known, they are bytes — --event ${map.name}=TYPE`,
+    );
+  for (const what of map.unknown)
+    warnings.push(
+      `map ${quote(map.name)}: libbpf knows no ${quote(what)} — it opens the object with relaxedMaps only`,
     );
   const bytes = (length: number): ValueType => ({ kind: "numbers", codec: "u8", length });
   const typeOf = {

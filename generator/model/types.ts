@@ -177,10 +177,7 @@ export class Types {
     if (struct.kind !== "struct" && struct.kind !== "union") return undefined;
     const found = this.#allMembers(struct).find((member) => member.name === name);
     if (!found) return undefined;
-    const [member] = this.#members([found], 0, numbering(), {
-      c: name,
-      ends: () => Number.POSITIVE_INFINITY,
-    });
+    const [member] = this.#members([found], 0, numbering(), anywhere(name));
     const isNumber = member && ["number", "bool", "enum", "bits"].includes(member.type.kind);
     return isNumber ? { at: member.at, type: member.type } : undefined;
   }
@@ -191,7 +188,11 @@ export class Types {
     if (struct.kind !== "struct") return [];
     return this.#allMembers(struct).filter(
       ({ name, type, bitSize }) =>
-        name !== "" && bitSize === 0 && this.#btf.strip(type).kind !== "ptr" && this.#btf.size(type) > 0,
+        name !== "" &&
+        bitSize === 0 &&
+        !this.#btf.isMissing(type) &&
+        this.#btf.strip(type).kind !== "ptr" &&
+        this.#btf.size(type) > 0,
     );
   }
 
@@ -206,7 +207,11 @@ export class Types {
       this.#take(5 * name.length + 64);
       return [{ name: unique(name), c: this.c(member), at: bitOffset / 8 }];
     });
-    return { size: struct.size, members: this.#members(this.dataMembers(id), 0, unique), functions };
+    return {
+      size: struct.size,
+      members: this.#members(this.dataMembers(id), 0, unique, anywhere(struct.name)),
+      functions,
+    };
   }
 
   /** What to declare, each type after those that it contains. */
@@ -406,6 +411,11 @@ interface Owner {
   readonly c: string;
   /** The bit up to which a member is that begins at a bit, when its type does not say it. */
   readonly ends: (bit: number) => number;
+}
+
+/** Where members of known types are. */
+function anywhere(c: string): Owner {
+  return { c, ends: () => Number.POSITIVE_INFINITY };
 }
 
 /** For each start the next greater one, or the end. */

@@ -67,15 +67,15 @@ describe("maps", () => {
     expect(warnings).toEqual([expect.stringMatching(/^map "m": .* — --event m=TYPE$/)]);
   });
 
-  it("may say numbers by an enum, as __ulong does, and be behind a typedef", () => {
+  it("may say map_extra by an enum, as __ulong does, and be behind a typedef", () => {
     const b = new ObjectBuilder();
     const number = (value: number): number =>
       b.type(0, (Kind.enum << 24) | 1, 8, b.name(`__unique_value${value}`), value);
     const definition = b.typedef(
       "map_type",
       b.struct("", 16, [
-        ["type", number(2)],
-        ["max_entries", number(9)],
+        ["type", b.uint(2)],
+        ["max_entries", b.uint(9)],
         ["map_extra", number(3)],
         ["value", b.pointer(b.int("unsigned char", 1))],
       ]),
