@@ -1,6 +1,6 @@
 // The whole way, live: object → skeleton → type check → kernel → typed events. `npm run demo`
 import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { accessSync, constants, copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -23,7 +23,17 @@ function run(script: string, ...args: string[]): void {
   if (done.status !== 0) process.exit(done.status ?? 1);
 }
 
-mkdirSync(folder, { recursive: true });
+try {
+  mkdirSync(folder, { recursive: true });
+  accessSync(folder, constants.W_OK);
+  for (const file of readdirSync(folder)) accessSync(join(folder, file), constants.W_OK);
+} catch (error) {
+  const { code, path } = error as NodeJS.ErrnoException;
+  console.error(
+    `${path ?? folder}: cannot be written (${code}) — if the demo ran as root before: sudo rm -r dist`,
+  );
+  process.exit(1);
+}
 
 step("Generating bootstrap.skel.ts from the BPF object samples/bootstrap/bootstrap.bpf.o");
 const skeleton = join(folder, "bootstrap.skel.ts");
