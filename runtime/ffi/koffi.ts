@@ -23,7 +23,23 @@ export const libc: Functions<typeof libcPrototypes> = lazily(libcPrototypes, () 
 
 let loaded: typeof Koffi | undefined;
 function koffi(): typeof Koffi {
-  loaded ??= createRequire(import.meta.url)("koffi") as typeof Koffi;
+  if (loaded) return loaded;
+  if (process.platform !== "linux")
+    throw new BpfError(
+      "libbpf.so.1: BPF programs load on Linux only — generating and type-checking work here",
+      {
+        code: "ERR_BPF_PLATFORM",
+      },
+    );
+  try {
+    loaded = createRequire(import.meta.url)("koffi") as typeof Koffi;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BpfError(
+      `koffi: ${reason} — reinstall it with its optional dependencies, on the system that it runs on`,
+      { code: "ERR_BPF_LIBRARY", cause },
+    );
+  }
   return loaded;
 }
 
@@ -31,12 +47,9 @@ let library: Koffi.LibraryHandle | undefined;
 function openLibbpf(): Koffi.LibraryHandle {
   if (library) return library;
   const path = process.env.LIBBPF_PATH || "libbpf.so.1";
-  if (process.platform !== "linux")
-    throw new BpfError(`${path}: BPF programs load on Linux only — generating and type-checking work here`, {
-      code: "ERR_BPF_PLATFORM",
-    });
+  const { load } = koffi();
   try {
-    library = koffi().load(path);
+    library = load(path);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new BpfError(`${path}: ${reason} — ${libraryHint(reason)}`, { code: "ERR_BPF_LIBRARY", cause });
