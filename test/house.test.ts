@@ -107,6 +107,10 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
       ...["surface", "escape"].map((file) => `templates/${file}.ts`),
     ],
   ],
+  ["generator/import.ts", ["generator/", "templates/emit.ts", "node:fs"]],
+  ["generator/vite.ts", ["generator/import.ts", "node:fs"]],
+  ["generator/hooks.ts", ["generator/import.ts", "node:url"]],
+  ["generator/register.ts", ["generator/hooks.ts", "node:module"]],
   ["generator/index.ts", ["generator/", "templates/surface.ts"]],
   [
     "generator/commands/",
