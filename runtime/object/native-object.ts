@@ -318,8 +318,16 @@ function structOpsLink(where: string, link: number): LinkBackend {
 /** The numbers of a map of libbpf's. */
 function handleOf(pointer: number): MapHandle {
   return {
+    ...definitionOf(pointer),
     name: libbpf.bpf_map__name(pointer) ?? "",
-    fd: libbpf.bpf_map__fd(pointer),
+    // Since 1.4 libbpf keeps a descriptor of something else for a map that it did not create.
+    fd: libbpf.bpf_map__autocreate(pointer) ? libbpf.bpf_map__fd(pointer) : -1,
+  };
+}
+
+/** What a map of libbpf's is defined as. Of a map that goes into others libbpf 1.6 knows no descriptor, and crashes. */
+function definitionOf(pointer: number): MapTemplate {
+  return {
     type: libbpf.bpf_map__type(pointer),
     keySize: libbpf.bpf_map__key_size(pointer),
     valueSize: libbpf.bpf_map__value_size(pointer),
@@ -328,10 +336,10 @@ function handleOf(pointer: number): MapHandle {
   };
 }
 
-/** What a map is made from that libbpf has not created. */
+/** How to make a map like a definition of what goes into a map of maps. */
 function templateOf(pointer: number): MapTemplate {
   return {
-    ...handleOf(pointer),
+    ...definitionOf(pointer),
     extra: BigInt(libbpf.bpf_map__map_extra(pointer)),
     numaNode: libbpf.bpf_map__numa_node(pointer),
     keyTypeId: libbpf.bpf_map__btf_key_type_id(pointer),
