@@ -1,10 +1,7 @@
 import type { LinkBackend } from "./link.js";
 
-/** What is to be detached when the process exits, oldest first. */
+/** What is to be detached when the process ends, oldest first. */
 const attachments = new Set<() => void>();
-
-/** Signals that end a process which does not say otherwise, and that it can see. */
-const signals = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
 function detachAll(): void {
   for (const detach of [...attachments].reverse()) {
@@ -12,42 +9,60 @@ function detachAll(): void {
     try {
       detach();
     } catch {
-      // The others are to be detached too, and nobody is left to be told.
+      // The process is at its end, and the others are to be detached, too.
     }
   }
 }
 
-/** Detaches, and lets the signal do what it would have done. Whoever handles it too decides what it does. */
-function onSignal(signal: NodeJS.Signals): void {
-  if (process.listenerCount(signal) > 1) return;
-  detachAll();
-  forget();
-  process.kill(process.pid, signal);
+/** Signals that end a process unless it listens for them, and that it can listen for. */
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** Marks the listeners of every copy of the runtime that there is in the process. */
+const mark = Symbol.for("bpf-tsgen: detaches, then lets the signal end the process");
+
+/**
+ * Nobody else listens, so the signal is to end the process: it does, once everything is detached, with the status
+ * that it would have had. If somebody else listens, what happens is up to them, and they get to see a process that has
+ * no further listener: some end it only then.
+ */
+const onSignal = Object.assign(
+  (signal: NodeJS.Signals): void => {
+    const others = process.listeners(signal).some((listener) => !(mark in listener));
+    process.removeListener(signal, onSignal);
+    if (others) {
+      setImmediate(() => {
+        if (attachments.size > 0 && !process.listeners(signal).includes(onSignal))
+          process.prependListener(signal, onSignal);
+      }).unref();
+      return;
+    }
+    detachAll();
+    process.kill(process.pid, signal);
+  },
+  { [mark]: true },
+);
+
+function listen(): void {
+  process.once("exit", detachAll);
+  for (const signal of signals) process.prependListener(signal, onSignal);
 }
 
-function remember(): void {
-  process.on("exit", detachAll);
-  for (const signal of signals) process.on(signal, onSignal);
-}
-
-function forget(): void {
+function stopListening(): void {
   process.removeListener("exit", detachAll);
   for (const signal of signals) process.removeListener(signal, onSignal);
 }
 
 /**
  * Detaches when destroyed, or when the process ends in a way that it can see: for what the kernel does not detach by
- * itself.
+ * itself. That is not so for SIGKILL, nor for a worker thread that is terminated.
  */
 export function atExit(detach: () => void): Pick<LinkBackend, "destroy" | "disconnect"> {
-  if (attachments.size === 0) remember();
+  if (attachments.size === 0) listen();
   attachments.add(detach);
   let connected = true;
   return {
     destroy: () => {
-      if (!connected) return;
-      attachments.delete(detach);
-      if (attachments.size === 0) forget();
+      if (!connected || !attachments.delete(detach)) return;
+      if (attachments.size === 0) stopListening();
       detach();
     },
     disconnect: () => {
