@@ -42,12 +42,12 @@ export function libbpfLink(where: string, pointer: number): LinkBackend {
 }
 
 /** A link of the kernel by its descriptor (`bpf_link_create`). */
-export function fdLink(fd: number): LinkBackend {
+export function fdLink(where: string, fd: number): LinkBackend {
   let connected = true;
   return {
     fd: () => fd,
     destroy: () => {
-      if (connected) libc.close(fd);
+      if (connected) check(where, "close", orErrno(libc.close(fd)));
     },
     disconnect: () => {
       connected = false;
@@ -87,7 +87,7 @@ export class Link {
    */
   static open(target: KernelTarget): Link {
     const { where, fd } = openFromKernel("link", target);
-    const link = new Link(where, fdLink(fd), new Set());
+    const link = new Link(where, fdLink(where, fd), new Set());
     if ("pin" in target) link.#pins.add(target.pin);
     return link;
   }

@@ -191,7 +191,7 @@ export class BaseProgram {
     const { fd } = this;
     const attach_type = attributes.attach_type ?? this.attachType;
     const result = linkCreate({ ...attributes, attach_type, prog_fd: fd });
-    return result < 0 ? result : this.linked(fdLink(result));
+    return result < 0 ? result : this.linked(fdLink(`link of ${this.where}`, result));
   }
 
   /** Attaches to a raw tracepoint or, without a name, to what the program was loaded for. */
@@ -199,7 +199,7 @@ export class BaseProgram {
     const { fd } = this;
     const result = rawTracepointOpen({ name, prog_fd: fd, cookie });
     if (result < 0) throw this.#refused("bpf(BPF_RAW_TRACEPOINT_OPEN)", result, todo);
-    return this.linked(fdLink(result));
+    return this.linked(fdLink(`link of ${this.where}`, result));
   }
 
   /** Several links as one: of the first one's descriptor, and all destroyed together. */

@@ -23,6 +23,7 @@ async function end(doing: string, how: string, signal?: NodeJS.Signals) {
   else if (how.startsWith("signal") || how.startsWith("handled"))
     expect(remaining(name).length).toBeGreaterThan(0);
   if (signal) child.process.kill(signal);
+  else child.process.stdin!.write("end\n");
   if (how === "handled, and goes on") {
     await child.says("handled");
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -77,6 +78,7 @@ describeKernel("the end of a process", () => {
       await child.says("ready");
       expect(onLoopback()).toBe("xdpgeneric");
       if (signal) child.process.kill(signal);
+      else child.process.stdin!.write("end\n");
       if (how === "handled, and goes on") {
         await child.says("handled");
         await new Promise((resolve) => setTimeout(resolve, 100));
@@ -102,6 +104,7 @@ describeKernel("the end of a process", () => {
       expect(onLoopback()).toContain("xdpgeneric");
       expect(onLoopback()).toContain("by_tc");
       if (signal) child.process.kill(signal);
+      else child.process.stdin!.write("end\n");
       const { code, signal: by, err } = await child.ended;
       expect({ code, signal: by, err }).toMatchObject(wanted);
       expect(onLoopback()).toBe("");

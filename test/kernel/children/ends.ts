@@ -43,7 +43,10 @@ switch (doing) {
   case "attached":
     kept = Kernel.attach(only("reflect"), { name });
     console.log("ready");
-    setTimeout(end, 50);
+    process.stdin.once("data", () => {
+      process.stdin.destroy();
+      end();
+    });
     break;
   case "netlink": {
     // No link of the kernel's: only the runtime itself can take it away.
@@ -51,7 +54,10 @@ switch (doing) {
     kept = kernel;
     xdp.attach("lo", kernel.programs.by_xdp);
     console.log("ready");
-    setTimeout(end, 50);
+    process.stdin.once("data", () => {
+      process.stdin.destroy();
+      end();
+    });
     break;
   }
   case "netlink of two copies": {
@@ -66,7 +72,10 @@ switch (doing) {
     other.tc.createHook({ interface: "lo", attachPoint: 1 });
     other.tc.attach({ interface: "lo", attachPoint: 1 }, object.program("by_tc"));
     console.log("ready");
-    setTimeout(end, 50);
+    process.stdin.once("data", () => {
+      process.stdin.destroy();
+      end();
+    });
     break;
   }
   case "loading": {
