@@ -61,6 +61,7 @@ export { Kprobe, Ksyscall, Uprobe, Usdt } from "./programs/probes.js";
 export { Passive, Program, StructOpsProgram } from "./programs/program.js";
 export { LircMode2, SkMsg, SkReuseport, SkSkb, SocketFilter } from "./programs/sockets.js";
 export { Tc } from "./programs/tc.js";
+export type { WithContext } from "./programs/test-run.js";
 export { Freplace, Lsm, RawTracepoint, Tracepoint, Tracing } from "./programs/tracing.js";
 export { Netkit, Xdp } from "./programs/xdp.js";
 export type { StructOpsFunction } from "./skeleton/config.js";

@@ -151,7 +151,13 @@ export {
   type SockMapTarget,
 } from "./programs/sockets.js";
 export { Tc, type TcDirection, type TcOptions } from "./programs/tc.js";
-export type { TestRunInput, TestRunResult } from "./programs/test-run.js";
+export type {
+  TestRunInput,
+  TestRunResult,
+  TypedTestRunInput,
+  TypedTestRunResult,
+  WithContext,
+} from "./programs/test-run.js";
 export {
   Freplace,
   type FreplaceTarget,

@@ -3,8 +3,14 @@ import { rt } from "./runtime.js";
 import { tsType } from "./value.js";
 
 /** The class of a program: `bpf.Tracepoint`, `bpf.Tracepoint<"arguments">`. */
-export function programType(program: ProgramModel): string {
+export function programClass(program: ProgramModel): string {
   return rt(program.class) + (program.target === "arguments" ? '<"arguments">' : "");
+}
+
+/** A program: its class and, where `testRun()` takes a struct of the object's, that: `bpf.WithContext<XdpMd> & bpf.Xdp`. */
+export function programType(program: ProgramModel): string {
+  const { context } = program;
+  return (context ? `${rt("WithContext")}<${tsType(context)}> & ` : "") + programClass(program);
 }
 
 /** The class of a map: `bpf.HashMap<number, Event>`. */

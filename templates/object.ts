@@ -6,14 +6,16 @@ import type {
   SectionModel,
   Shadow,
 } from "../generator/model/model.js";
-import { mapType, programType } from "./classes.js";
+import { mapType, programClass, programType } from "./classes.js";
 import { braces, type CodeBlockWriter, doc, key, str, write } from "./print.js";
 import { rt } from "./runtime.js";
 import { fields, memberDoc } from "./struct.js";
 import { codec, isPlain, tsType } from "./value.js";
 
+/** `bpf.program(bpf.Xdp, false, XdpMd)` */
 function programValue(program: ProgramModel): string {
-  return `${rt("program")}(${programType(program)}, ${program.auto})`;
+  const context = program.context ? `, ${codec(program.context)}` : "";
+  return `${rt("program")}(${programClass(program)}, ${program.auto}${context})`;
 }
 
 /** `bpf.map(bpf.HashMap<number, Event>, bpf.u32, Event)` */

@@ -12,6 +12,7 @@ export type RuntimeName =
   | "Union"
   | "Unions"
   | "View"
+  | "WithContext"
   | "array"
   | "bitBool"
   | "bits"

@@ -19,7 +19,7 @@ import { GenerateError } from "../errors.js";
 import { stripDebug } from "../strip.js";
 import { readMaps, typeNamed } from "./map-definitions.js";
 import { mapModel, reachMap } from "./maps.js";
-import type { EmbeddedObject, MapModel, Model, TypesModel } from "./model.js";
+import type { EmbeddedObject, MapModel, Model, ProgramModel, TypesModel } from "./model.js";
 import { baseName, fileName, objectName, pascal } from "./names.js";
 import {
   checkName,
@@ -30,7 +30,7 @@ import {
   recordedOptions,
   type TypesOptions,
 } from "./options.js";
-import { readPrograms } from "./programs.js";
+import { contextType, readPrograms } from "./programs.js";
 import { reachSection, sectionModels } from "./sections.js";
 import { reachStructOps, structOpsMap } from "./struct-ops.js";
 import { Types } from "./types.js";
@@ -111,7 +111,7 @@ function build(bytes: Uint8Array, options: GenerateOptions, version: string): Mo
   const { programs, warnings } = readPrograms(elf, symbols);
   const name = checkName(options.name ?? objectName(options.file));
   const typeName = pascal(name);
-  const typed = readTypes(elf, symbols, options, typeName);
+  const typed = readTypes(elf, symbols, programs, options, typeName);
   if (programs.length + typed.maps.length + typed.sections.length === 0)
     throw new GenerateError(
       'the object has no program and no map — mark them with SEC("...") and SEC(".maps")',
@@ -125,7 +125,7 @@ function build(bytes: Uint8Array, options: GenerateOptions, version: string): Mo
     runtime: checkRuntime(options.runtime ?? DEFAULT_RUNTIME),
     object: embed(elf, options),
     types: typed.types,
-    programs,
+    programs: typed.programs,
     maps: typed.maps,
     sections: typed.sections,
     fingerprint: typed.fingerprint,
@@ -133,12 +133,13 @@ function build(bytes: Uint8Array, options: GenerateOptions, version: string): Mo
   };
 }
 
-type Typed = Pick<Model, "types" | "maps" | "sections" | "fingerprint" | "warnings">;
+type Typed = Pick<Model, "types" | "programs" | "maps" | "sections" | "fingerprint" | "warnings">;
 
 /** All of the model that needs BTF; without it, maps are bytes and there are no globals. */
 function readTypes(
   elf: ElfFile,
   symbols: readonly ElfSymbol[],
+  programs: readonly ProgramModel[],
   options: GenerateOptions,
   typeName: string,
 ): Typed {
@@ -148,7 +149,7 @@ function readTypes(
     const warnings = ["the object has no BTF, so maps are bytes and globals are left out — compile with -g"];
     if (maps.length > 0)
       warnings.push('libbpf will not open it: maps of SEC(".maps") need BTF — compile with -g');
-    return { types: [], maps, sections: [], fingerprint: { of: "", types: [] }, warnings };
+    return { types: [], programs, maps, sections: [], fingerprint: { of: "", types: [] }, warnings };
   }
   const btf = parseBtf(btfSection.data);
   const definitions = readMaps(btf, elf, symbols, eventsOf(options));
@@ -159,6 +160,9 @@ function readTypes(
   for (const section of sections) reachSection(types, section);
   for (const variable of structOps) reachStructOps(types, variable);
   for (const type of options.types ?? []) types.reach(typeNamed(btf, type), type);
+  const contexts = programs.map((program) => contextType(btf, program));
+  for (const [index, context] of contexts.entries())
+    if (context !== undefined) types.reach(context, `${programs[index]!.name}_context`);
   types.declare(typeName);
   const models = definitions.map((map) => mapModel(btf, types, map));
   const records = [
@@ -166,6 +170,10 @@ function readTypes(
   ];
   return {
     types: types.declarations(),
+    programs: programs.map((program, index) => {
+      const context = contexts[index] === undefined ? undefined : types.value(contexts[index]);
+      return context?.kind === "named" ? { ...program, context } : program;
+    }),
     maps: eachOnce([...models.map(({ map }) => map), ...structOps.map((each) => structOpsMap(types, each))]),
     sections: sectionModels(types, sections),
     fingerprint: { of: fingerprint(elf, btf, records), types: records },

@@ -135,6 +135,8 @@ export interface ProgramModel {
   readonly target?: "section" | "arguments";
   /** Whether the skeleton's `attach()` attaches it. */
   readonly auto: boolean;
+  /** The struct that a run of it, for tests, takes as its context. */
+  readonly context?: ValueType;
 }
 
 /** The classes that maps have in the runtime; codegen has a function of each name, its first letter lowered. */

@@ -1,4 +1,5 @@
 import {
+  type Btf,
   type ElfFile,
   type ElfSymbol,
   FormatError,
@@ -124,6 +125,29 @@ export function programKind(
   if (slash === -1 || named || rest === "iterator") return kind(className, named, named);
   const warning = "libbpf cannot read its target, so it attaches only with arguments";
   return { ...kind(className, false, false), warning };
+}
+
+/** Contexts that the kernel takes for a run of a program, by the sections whose programs get them. */
+const contexts: readonly (readonly [sections: RegExp, struct: string | undefined])[] = [
+  [/^xdp(\.frags)?(\/|$)/, "xdp_md"],
+  [/^(tc|tcx|netkit|classifier|action|socket|lwt_(in|out|xmit)|cgroup_skb)(\/|$)|^cgroup\/skb$/, "__sk_buff"],
+  [/^sk_lookup$/, "bpf_sk_lookup"],
+  // What the application and the program have agreed on.
+  [/^syscall$/, undefined],
+];
+/** The kernel's limit for what a syscall program takes. */
+const MAX_CONTEXT = 65_535;
+
+/** The struct that a run of the program takes as its context: what its function's parameter points to. */
+export function contextType(btf: Btf, { name, section }: ProgramModel): number | undefined {
+  const row = contexts.find(([sections]) => sections.test(section.replace(/^\?/, "")));
+  const type = row && btf.named("func", name);
+  const prototype = type && btf.type(type.to);
+  if (prototype?.kind !== "func_proto" || prototype.params.length !== 1) return undefined;
+  const pointer = btf.strip(prototype.params[0]!.type);
+  const struct = pointer.kind === "ptr" ? btf.strip(pointer.to) : undefined;
+  if (struct?.kind !== "struct" || struct.size === 0 || struct.size > MAX_CONTEXT) return undefined;
+  return row![1] === undefined || struct.name === row![1] ? struct.id : undefined;
 }
 
 function kind(

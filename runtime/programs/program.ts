@@ -138,7 +138,7 @@ export class BaseProgram {
    * see packets, of `SEC("syscall")`, of raw tracepoints and others.
    */
   testRun(input: TestRunInput = {}): TestRunResult {
-    return testRun(this.where, this.fd, this.type, input);
+    return testRun(this, this.where, this.fd, input);
   }
 
   /** Has `make` attach a loaded program; it gets how errors call the program, and the links of its object. */
@@ -168,7 +168,7 @@ export class BaseProgram {
           .at(-1)
           ?.replace(/^libbpf: (prog '[^']*': )?/, "")
           .trim(),
-        todo: (todo ?? todos)[errnoName(call.errno)],
+        todo: todo?.[errnoName(call.errno)] ?? todos[errnoName(call.errno)],
         ...(syscall === "bpf_program__attach" && call.errno === EOPNOTSUPP && noTarget),
       });
     // A logger may have closed the object.
@@ -323,7 +323,12 @@ export class Program<How extends Target = "section"> extends BaseProgram {
     const { attachType } = options;
     if (attachType !== undefined) integer(attachType, "attachType", 0, 0xffff, "open()");
     const { where, fd } = openFromKernel("program", target);
-    return new OpenProgram(new KernelOwner({ where, fd, info: readProgramInfo(where, fd), attachType }));
+    try {
+      return new OpenProgram(new KernelOwner({ where, fd, info: readProgramInfo(where, fd), attachType }));
+    } catch (error) {
+      libc.close(fd);
+      throw error;
+    }
   }
 
   /** Every program that is in the kernel (`bpf_prog_get_next_id`); those that vanish meanwhile are left out. */

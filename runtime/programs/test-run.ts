@@ -1,3 +1,6 @@
+import { decode, encode } from "../codec/codec.js";
+import { Memory } from "../codec/memory.js";
+import type { Codec, Input } from "../codec/types.js";
 import { type Area, borrow, check, giveBack, libbpf, optsLayouts } from "../ffi/native.js";
 import { integer } from "./arguments.js";
 
@@ -32,6 +35,56 @@ export interface TestRunResult {
   readonly durationNs: number;
 }
 
+/** What a program is run on, its context as an object: members that are left out are zero. */
+export interface TypedTestRunInput<C> extends Omit<TestRunInput, "ctx"> {
+  readonly ctx: Partial<Input<C>>;
+}
+
+/** What a run of a program gave, with its context as an object. */
+export interface TypedTestRunResult<C> extends Omit<TestRunResult, "ctx"> {
+  /** The context as the program left it. */
+  readonly ctx: C;
+}
+
+/** A program whose context is a struct that its skeleton knows. */
+export interface WithContext<C> {
+  /**
+   * Runs the program in the kernel, with its context as an object; of bytes, `testRun` takes it too. For XDP, `data_end`
+   * is the size of the packet unless it is given.
+   */
+  testRun(input: TypedTestRunInput<C>): TypedTestRunResult<C>;
+}
+
+/** The structs that programs take as their context. */
+const contexts = new WeakMap<object, Codec<unknown>>();
+
+/** Says which struct a program takes as its context. */
+export function giveContext(program: object, context: Codec<unknown>): void {
+  contexts.set(program, context);
+}
+
+/** Runs a loaded program in the kernel, its context as bytes or as what its struct decodes to. */
+export function testRun(
+  program: { readonly type: number },
+  where: string,
+  fd: number,
+  input: TestRunInput,
+): TestRunResult {
+  const { ctx } = input as { readonly ctx?: unknown };
+  const codec = contexts.get(program);
+  if (ctx instanceof Uint8Array || typeof ctx !== "object" || ctx === null || !codec)
+    return runBytes(where, fd, program.type, input);
+  const { data } = input;
+  const zero = codec.decode(new Memory(new Uint8Array(codec.size)), 0) as object;
+  const packet = program.type === BPF_PROG_TYPE_XDP && data ? { data_end: data.length } : {};
+  const bytes = encode(codec, { ...zero, ...packet, ...ctx });
+  const result = runBytes(where, fd, program.type, { ...input, ctx: bytes });
+  // Some kinds give nothing back: the context is what it was.
+  const left = result.ctx.length >= codec.size ? result.ctx : bytes;
+  return { ...result, ctx: decode(codec, left) as Uint8Array };
+}
+
+const BPF_PROG_TYPE_XDP = 6;
 const BPF_PROG_TYPE_RAW_TRACEPOINT = 17;
 const BPF_PROG_TYPE_SYSCALL = 31;
 const BPF_F_TEST_RUN_ON_CPU = 1;
@@ -46,7 +99,7 @@ const layout = optsLayouts.bpf_test_run_opts;
 const NO_BYTES = new Uint8Array(0);
 
 /** Runs a loaded program in the kernel, without attaching it (`bpf_prog_test_run_opts`). */
-export function testRun(where: string, fd: number, type: number, input: TestRunInput): TestRunResult {
+function runBytes(where: string, fd: number, type: number, input: TestRunInput): TestRunResult {
   const data = bytesOf(where, input, "data");
   const ctx = bytesOf(where, input, "ctx");
   const repeat = u32(where, input, "repeat");

@@ -1,9 +1,11 @@
 import type { Memory } from "../codec/memory.js";
+import type { Codec } from "../codec/types.js";
 import type { FieldCodec } from "../codec/view.js";
 import type { BpfMap, MapHandle, MapSpec, ShadowSpec } from "../maps/map.js";
 import { readObject } from "../object/open.js";
 import { StructOps } from "../object/struct-ops.js";
 import type { BaseProgram, ProgramOwner } from "../programs/program.js";
+import { giveContext, type WithContext } from "../programs/test-run.js";
 import type { ObjectSource, ProgramSpec } from "./spec.js";
 
 /** The object, embedded as base64. */
@@ -24,12 +26,30 @@ export function none(): ObjectSource {
 /**
  * A program of the given class.
  * @param auto whether `attach()` of the skeleton attaches it: its section names the target.
+ * @param context the struct that `testRun()` takes as the program's context.
  */
 export function program<P extends BaseProgram>(
   ProgramClass: new (pointer: number, owner: ProgramOwner) => P,
   auto: boolean,
+): ProgramSpec<P>;
+export function program<P extends BaseProgram, C>(
+  ProgramClass: new (pointer: number, owner: ProgramOwner) => P,
+  auto: boolean,
+  context: Codec<C>,
+): ProgramSpec<WithContext<C> & P>;
+export function program<P extends BaseProgram>(
+  ProgramClass: new (pointer: number, owner: ProgramOwner) => P,
+  auto: boolean,
+  context?: Codec<unknown>,
 ): ProgramSpec<P> {
-  return { auto, create: (pointer, owner) => new ProgramClass(pointer, owner) };
+  return {
+    auto,
+    create: (pointer, owner) => {
+      const made = new ProgramClass(pointer, owner);
+      if (context) giveContext(made, context);
+      return made;
+    },
+  };
 }
 
 /** A struct_ops map: the bytes of its struct, where its data lies, and where its functions do. */

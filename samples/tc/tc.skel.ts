@@ -58,13 +58,218 @@ export const Packet: bpf.Codec<Packet> = bpf.struct<Packet>({
   },
 });
 
+/** `struct __sk_buff`, 192 bytes. */
+export interface SkBuff
+  extends bpf.Unions<
+    [
+      {
+        /** `struct bpf_flow_keys *` at 0. */
+        flow_keys: bigint;
+      },
+      {
+        /** `struct bpf_sock *` at 0. */
+        sk: bigint;
+      },
+    ]
+  > {
+  /** `__u32` at 0. */
+  len: number;
+  /** `__u32` at 4. */
+  pkt_type: number;
+  /** `__u32` at 8. */
+  mark: number;
+  /** `__u32` at 12. */
+  queue_mapping: number;
+  /** `__u32` at 16. */
+  protocol: number;
+  /** `__u32` at 20. */
+  vlan_present: number;
+  /** `__u32` at 24. */
+  vlan_tci: number;
+  /** `__u32` at 28. */
+  vlan_proto: number;
+  /** `__u32` at 32. */
+  priority: number;
+  /** `__u32` at 36. */
+  ingress_ifindex: number;
+  /** `__u32` at 40. */
+  ifindex: number;
+  /** `__u32` at 44. */
+  tc_index: number;
+  /** `__u32[5]` at 48. */
+  cb: Uint32Array;
+  /** `__u32` at 68. */
+  hash: number;
+  /** `__u32` at 72. */
+  tc_classid: number;
+  /** `__u32` at 76. */
+  data: number;
+  /** `__u32` at 80. */
+  data_end: number;
+  /** `__u32` at 84. */
+  napi_id: number;
+  /** `__u32` at 88. */
+  family: number;
+  /** `__u32` at 92. */
+  remote_ip4: number;
+  /** `__u32` at 96. */
+  local_ip4: number;
+  /** `__u32[4]` at 100. */
+  remote_ip6: Uint32Array;
+  /** `__u32[4]` at 116. */
+  local_ip6: Uint32Array;
+  /** `__u32` at 132. */
+  remote_port: number;
+  /** `__u32` at 136. */
+  local_port: number;
+  /** `__u32` at 140. */
+  data_meta: number;
+  /** `__u64` at 152. */
+  tstamp: bigint;
+  /** `__u32` at 160. */
+  wire_len: number;
+  /** `__u32` at 164. */
+  gso_segs: number;
+  /** `__u32` at 176. */
+  gso_size: number;
+  /** `__u8` at 180. */
+  tstamp_type: number;
+  /** `__u64` at 184. */
+  hwtstamp: bigint;
+}
+const SkBuff_cb: bpf.Codec<Uint32Array> = bpf.u32Array(5);
+const SkBuff_remote_ip6: bpf.Codec<Uint32Array> = bpf.u32Array(4);
+const SkBuff_local_ip6: bpf.Codec<Uint32Array> = bpf.u32Array(4);
+export const SkBuff: bpf.Codec<SkBuff> = bpf.struct<SkBuff>({
+  name: "struct __sk_buff",
+  size: 192,
+  fields: {
+    len: [0, bpf.u32],
+    pkt_type: [4, bpf.u32],
+    mark: [8, bpf.u32],
+    queue_mapping: [12, bpf.u32],
+    protocol: [16, bpf.u32],
+    vlan_present: [20, bpf.u32],
+    vlan_tci: [24, bpf.u32],
+    vlan_proto: [28, bpf.u32],
+    priority: [32, bpf.u32],
+    ingress_ifindex: [36, bpf.u32],
+    ifindex: [40, bpf.u32],
+    tc_index: [44, bpf.u32],
+    cb: [48, SkBuff_cb],
+    hash: [68, bpf.u32],
+    tc_classid: [72, bpf.u32],
+    data: [76, bpf.u32],
+    data_end: [80, bpf.u32],
+    napi_id: [84, bpf.u32],
+    family: [88, bpf.u32],
+    remote_ip4: [92, bpf.u32],
+    local_ip4: [96, bpf.u32],
+    remote_ip6: [100, SkBuff_remote_ip6],
+    local_ip6: [116, SkBuff_local_ip6],
+    remote_port: [132, bpf.u32],
+    local_port: [136, bpf.u32],
+    data_meta: [140, bpf.u32],
+    tstamp: [152, bpf.u64],
+    wire_len: [160, bpf.u32],
+    gso_segs: [164, bpf.u32],
+    gso_size: [176, bpf.u32],
+    tstamp_type: [180, bpf.u8],
+    hwtstamp: [184, bpf.u64],
+  },
+  unions: [
+    {
+      at: 144,
+      size: 8,
+      fields: {
+        flow_keys: [0, bpf.ptr],
+      },
+    },
+    {
+      at: 168,
+      size: 8,
+      fields: {
+        sk: [0, bpf.ptr],
+      },
+    },
+  ],
+  decode: (m, at) => ({
+    len: m.u32(at),
+    pkt_type: m.u32(at + 4),
+    mark: m.u32(at + 8),
+    queue_mapping: m.u32(at + 12),
+    protocol: m.u32(at + 16),
+    vlan_present: m.u32(at + 20),
+    vlan_tci: m.u32(at + 24),
+    vlan_proto: m.u32(at + 28),
+    priority: m.u32(at + 32),
+    ingress_ifindex: m.u32(at + 36),
+    ifindex: m.u32(at + 40),
+    tc_index: m.u32(at + 44),
+    cb: SkBuff_cb.decode(m, at + 48),
+    hash: m.u32(at + 68),
+    tc_classid: m.u32(at + 72),
+    data: m.u32(at + 76),
+    data_end: m.u32(at + 80),
+    napi_id: m.u32(at + 84),
+    family: m.u32(at + 88),
+    remote_ip4: m.u32(at + 92),
+    local_ip4: m.u32(at + 96),
+    remote_ip6: SkBuff_remote_ip6.decode(m, at + 100),
+    local_ip6: SkBuff_local_ip6.decode(m, at + 116),
+    remote_port: m.u32(at + 132),
+    local_port: m.u32(at + 136),
+    data_meta: m.u32(at + 140),
+    tstamp: m.u64(at + 152),
+    wire_len: m.u32(at + 160),
+    gso_segs: m.u32(at + 164),
+    gso_size: m.u32(at + 176),
+    tstamp_type: m.u8(at + 180),
+    hwtstamp: m.u64(at + 184),
+  }),
+  encode(m, at, value) {
+    m.setU32(at, value.len);
+    m.setU32(at + 4, value.pkt_type);
+    m.setU32(at + 8, value.mark);
+    m.setU32(at + 12, value.queue_mapping);
+    m.setU32(at + 16, value.protocol);
+    m.setU32(at + 20, value.vlan_present);
+    m.setU32(at + 24, value.vlan_tci);
+    m.setU32(at + 28, value.vlan_proto);
+    m.setU32(at + 32, value.priority);
+    m.setU32(at + 36, value.ingress_ifindex);
+    m.setU32(at + 40, value.ifindex);
+    m.setU32(at + 44, value.tc_index);
+    SkBuff_cb.encode(m, at + 48, value.cb);
+    m.setU32(at + 68, value.hash);
+    m.setU32(at + 72, value.tc_classid);
+    m.setU32(at + 76, value.data);
+    m.setU32(at + 80, value.data_end);
+    m.setU32(at + 84, value.napi_id);
+    m.setU32(at + 88, value.family);
+    m.setU32(at + 92, value.remote_ip4);
+    m.setU32(at + 96, value.local_ip4);
+    SkBuff_remote_ip6.encode(m, at + 100, value.remote_ip6);
+    SkBuff_local_ip6.encode(m, at + 116, value.local_ip6);
+    m.setU32(at + 132, value.remote_port);
+    m.setU32(at + 136, value.local_port);
+    m.setU32(at + 140, value.data_meta);
+    m.setU64(at + 152, value.tstamp);
+    m.setU32(at + 160, value.wire_len);
+    m.setU32(at + 164, value.gso_segs);
+    m.setU32(at + 176, value.gso_size);
+    m.setU8(at + 180, value.tstamp_type);
+    m.setU64(at + 184, value.hwtstamp);
+  },
+});
+
 /** The programs, maps and globals of `tc.bpf.o`. */
 export interface Tc {
   programs: {
     /** `SEC("tc/ingress")` */
-    receive: bpf.Tc;
+    receive: bpf.WithContext<SkBuff> & bpf.Tc;
     /** `SEC("tc/egress")` */
-    transmit: bpf.Tc;
+    transmit: bpf.WithContext<SkBuff> & bpf.Tc;
   };
   maps: {
     /** `BPF_MAP_TYPE_RINGBUF` of `struct packet`, 262144 bytes. */
@@ -84,8 +289,8 @@ export const Tc: bpf.Skeleton<Tc> = bpf.skeleton<Tc>({
   name: "tc",
   layout: { fingerprint: "f56e8cab7bbda2d8", types: ["struct packet"] },
   programs: {
-    receive: bpf.program(bpf.Tc, false),
-    transmit: bpf.program(bpf.Tc, false),
+    receive: bpf.program(bpf.Tc, false, SkBuff),
+    transmit: bpf.program(bpf.Tc, false, SkBuff),
   },
   maps: {
     packets: bpf.map(bpf.RingBuf<Packet>, Packet),

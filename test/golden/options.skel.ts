@@ -865,6 +865,50 @@ export const LibbpfTristate = {
   TRI_MODULE: 2,
 } as const;
 
+/** `struct xdp_md`, 24 bytes. */
+export interface XdpMd {
+  /** `__u32` at 0. */
+  data: number;
+  /** `__u32` at 4. */
+  data_end: number;
+  /** `__u32` at 8. */
+  data_meta: number;
+  /** `__u32` at 12. */
+  ingress_ifindex: number;
+  /** `__u32` at 16. */
+  rx_queue_index: number;
+  /** `__u32` at 20. */
+  egress_ifindex: number;
+}
+export const XdpMd: bpf.Codec<XdpMd> = bpf.struct<XdpMd>({
+  name: "struct xdp_md",
+  size: 24,
+  fields: {
+    data: [0, bpf.u32],
+    data_end: [4, bpf.u32],
+    data_meta: [8, bpf.u32],
+    ingress_ifindex: [12, bpf.u32],
+    rx_queue_index: [16, bpf.u32],
+    egress_ifindex: [20, bpf.u32],
+  },
+  decode: (m, at) => ({
+    data: m.u32(at),
+    data_end: m.u32(at + 4),
+    data_meta: m.u32(at + 8),
+    ingress_ifindex: m.u32(at + 12),
+    rx_queue_index: m.u32(at + 16),
+    egress_ifindex: m.u32(at + 20),
+  }),
+  encode(m, at, value) {
+    m.setU32(at, value.data);
+    m.setU32(at + 4, value.data_end);
+    m.setU32(at + 8, value.data_meta);
+    m.setU32(at + 12, value.ingress_ifindex);
+    m.setU32(at + 16, value.rx_queue_index);
+    m.setU32(at + 20, value.egress_ifindex);
+  },
+});
+
 /** The programs, maps and globals of `types.bpf.o`. */
 export interface AllOptions {
   programs: {
@@ -875,7 +919,7 @@ export interface AllOptions {
     /** `SEC("raw_tp")` */
     anywhere: bpf.RawTracepoint<"arguments">;
     /** `SEC("?xdp")` */
-    packets: bpf.Xdp;
+    packets: bpf.WithContext<XdpMd> & bpf.Xdp;
     /** `SEC("uprobe")` */
     on_call: bpf.Uprobe<"arguments">;
   };
@@ -1021,7 +1065,7 @@ export const AllOptions: bpf.Skeleton<AllOptions, bpf.SkeletonOptionsWithObject>
     start: bpf.program(bpf.StructOpsProgram, false),
     on_write: bpf.program(bpf.Tracepoint, true),
     anywhere: bpf.program(bpf.RawTracepoint<"arguments">, false),
-    packets: bpf.program(bpf.Xdp, false),
+    packets: bpf.program(bpf.Xdp, false, XdpMd),
     on_call: bpf.program(bpf.Uprobe<"arguments">, false),
   },
   maps: {

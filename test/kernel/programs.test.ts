@@ -3,6 +3,7 @@ import { createSocket } from "node:dgram";
 import { closeSync, mkdirSync, openSync, rmdirSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { codecs, decode, encode } from "../../runtime/index.js";
+import { KernelKinds } from "../fixtures/kernel-kinds.skel.js";
 import { KernelPrograms, TaskRecord } from "../fixtures/kernel-programs.skel.js";
 import { describeKernel, openFds, thrown, trigger } from "./kernel.js";
 
@@ -210,6 +211,47 @@ describeKernel("programs of every kind that this machine attaches", () => {
     expect(() => kernel.programs.add.testRun({ repeat: 0.5 })).toThrow(/testRun\(\): repeat 0.5 is outside/);
     expect(() => kernel.programs.tc_second.testRun({ data: new Uint8Array(2 ** 24 + 1) })).toThrow(
       RangeError,
+    );
+  });
+});
+
+describeKernel("testRun() with a context that the skeleton knows", () => {
+  function kinds(...names: (keyof KernelKinds["programs"])[]): ReturnType<typeof KernelKinds.load> {
+    return KernelKinds.load(({ programs }) => {
+      for (const [name, program] of Object.entries(programs))
+        program.autoload = names.includes(name as keyof KernelKinds["programs"]);
+    });
+  }
+
+  test("XDP, packets of the stack, lookups of sockets, and what an application made up", () => {
+    using kernel = kinds("on_xdp", "on_tc_plain", "on_sk_lookup");
+    const data = new Uint8Array(64);
+    const { on_xdp, on_tc_plain, on_sk_lookup } = kernel.programs;
+    // Where the packet ends goes without saying.
+    expect(on_xdp.testRun({ data, ctx: { ingress_ifindex: 1 } })).toMatchObject({
+      retval: 2,
+      ctx: { data_end: 64, ingress_ifindex: 1 },
+    });
+    const { ctx } = on_tc_plain.testRun({ data, ctx: { mark: 5, cb: [1, 2, 3, 4, 5] } });
+    expect([ctx.mark, [...ctx.cb], ctx.tstamp]).toEqual([5, [1, 2, 3, 4, 5], 0n]);
+    expect(on_sk_lookup.testRun({ ctx: { family: 2, protocol: 17 } })).toMatchObject({
+      retval: 1,
+      ctx: { family: 2 },
+    });
+    using programs = load("add");
+    expect(programs.programs.add.testRun({ ctx: { a: 40, b: 2 } })).toMatchObject({
+      retval: 7,
+      ctx: { sum: 42n },
+    });
+    expect(() => on_xdp.testRun({ data, ctx: { ingress_ifindex: -1 } })).toThrow(RangeError);
+    expect(thrown(() => on_xdp.testRun({ data, ctx: { data_end: 1000 } }))).toMatchObject({ code: "EINVAL" });
+    expect(on_xdp.testRun({ data }).ctx).toEqual(new Uint8Array(0));
+  });
+
+  test("runs that nothing could end are refused", () => {
+    using kernel = kinds("on_xdp");
+    expect(() => kernel.programs.on_xdp.testRun({ data: new Uint8Array(64), repeat: 0xffff_ffff })).toThrow(
+      /repeat 4294967295 is more than 10000000/,
     );
   });
 });

@@ -14,6 +14,7 @@ interface Types {
   Union: codegen.Union<object>;
   Unions: codegen.Unions<[]>;
   View: codegen.View<unknown>;
+  WithContext: codegen.WithContext<unknown>;
 }
 
 type Missing = Exclude<RuntimeName, keyof typeof codegen | keyof Types>;

@@ -380,7 +380,9 @@ async function runRow(name: Name, row: Row<never>, place: Omit<Place, "ends">): 
 /** A row's section and class, as the skeleton has them. */
 function describe(name: Name): { section: string; class: string } {
   const source = readFileSync(new URL("../../fixtures/kernel-kinds.skel.ts", import.meta.url), "utf8");
-  const found = new RegExp(`/\\*\\* \`SEC\\("(.*)"\\)\` \\*/\\s+${name}: bpf\\.(\\S+);`).exec(source)!;
+  const found = new RegExp(
+    `/\\*\\* \`SEC\\("(.*)"\\)\` \\*/\\s+${name}: (?:bpf\\.WithContext<.*> & )?bpf\\.(\\S+);`,
+  ).exec(source)!;
   return { section: found[1]!, class: found[2]! };
 }
 
