@@ -51,11 +51,55 @@ export const Traffic: bpf.Codec<Traffic> = bpf.struct<Traffic>({
   },
 });
 
+/** `struct xdp_md`, 24 bytes. */
+export interface XdpMd {
+  /** `__u32` at 0. */
+  data: number;
+  /** `__u32` at 4. */
+  data_end: number;
+  /** `__u32` at 8. */
+  data_meta: number;
+  /** `__u32` at 12. */
+  ingress_ifindex: number;
+  /** `__u32` at 16. */
+  rx_queue_index: number;
+  /** `__u32` at 20. */
+  egress_ifindex: number;
+}
+export const XdpMd: bpf.Codec<XdpMd> = bpf.struct<XdpMd>({
+  name: "struct xdp_md",
+  size: 24,
+  fields: {
+    data: [0, bpf.u32],
+    data_end: [4, bpf.u32],
+    data_meta: [8, bpf.u32],
+    ingress_ifindex: [12, bpf.u32],
+    rx_queue_index: [16, bpf.u32],
+    egress_ifindex: [20, bpf.u32],
+  },
+  decode: (m, at) => ({
+    data: m.u32(at),
+    data_end: m.u32(at + 4),
+    data_meta: m.u32(at + 8),
+    ingress_ifindex: m.u32(at + 12),
+    rx_queue_index: m.u32(at + 16),
+    egress_ifindex: m.u32(at + 20),
+  }),
+  encode(m, at, value) {
+    m.setU32(at, value.data);
+    m.setU32(at + 4, value.data_end);
+    m.setU32(at + 8, value.data_meta);
+    m.setU32(at + 12, value.ingress_ifindex);
+    m.setU32(at + 16, value.rx_queue_index);
+    m.setU32(at + 20, value.egress_ifindex);
+  },
+});
+
 /** The programs, maps and globals of `firewall.bpf.o`. */
 export interface Firewall {
   programs: {
     /** `SEC("xdp")` */
-    firewall: bpf.Xdp;
+    firewall: bpf.WithContext<XdpMd> & bpf.Xdp;
   };
   maps: {
     /** `BPF_MAP_TYPE_LPM_TRIE`, `struct prefix` to `struct traffic`, 4096 entries. */
@@ -76,7 +120,7 @@ export const Firewall: bpf.Skeleton<Firewall> = bpf.skeleton<Firewall>({
   name: "firewall",
   layout: { fingerprint: "99f795e7270bef73", types: [] },
   programs: {
-    firewall: bpf.program(bpf.Xdp, false),
+    firewall: bpf.program(bpf.Xdp, false, XdpMd),
   },
   maps: {
     blocked: bpf.map(bpf.LpmTrie<Prefix, Traffic>, Prefix, Traffic),

@@ -189,7 +189,13 @@ const rows: readonly Row[] = [
     'SEC("xdp") int more(struct xdp_md *ctx) { return 2; }\n',
     "compatible: program more: added",
   ],
-  ["a program removed", /SEC\("xdp"\).*\n/, "", "breaking: program count: removed"],
+  [
+    "a program removed",
+    /SEC\("xdp"\).*\n/,
+    "",
+    "breaking: program count: removed",
+    "breaking: XdpMd: removed (struct xdp_md)",
+  ],
   ["a program renamed", "int count(", "int counted(", "breaking: program count: renamed to counted"],
   [
     "a program with another target",
@@ -207,7 +213,8 @@ const rows: readonly Row[] = [
     "a program of another kind",
     'SEC("xdp")',
     'SEC("tc")',
-    'breaking: program count: SEC("xdp") → SEC("tc"): Xdp became Tc<"arguments">',
+    'breaking: program count: SEC("xdp") → SEC("tc"): WithContext<XdpMd> & Xdp became Tc<"arguments">',
+    "breaking: XdpMd: removed (struct xdp_md)",
   ],
   [
     "a global added",
