@@ -23,20 +23,22 @@ export function none(): ObjectSource {
   return { embedded: false, read: () => undefined };
 }
 
-/**
- * A program of the given class.
- * @param auto whether `attach()` of the skeleton attaches it: its section names the target.
- * @param context the struct that `testRun()` takes as the program's context.
- */
+/** A program whose context `testRun()` takes as bytes. */
 export function program<P extends BaseProgram>(
   ProgramClass: new (pointer: number, owner: ProgramOwner) => P,
   auto: boolean,
 ): ProgramSpec<P>;
+/** A program whose context is a struct of the object's. */
 export function program<P extends BaseProgram, C>(
   ProgramClass: new (pointer: number, owner: ProgramOwner) => P,
   auto: boolean,
   context: Codec<C>,
 ): ProgramSpec<WithContext<C> & P>;
+/**
+ * A program of the given class.
+ * @param auto whether `attach()` of the skeleton attaches it: its section names the target.
+ * @param context the struct that `testRun()` takes as the program's context.
+ */
 export function program<P extends BaseProgram>(
   ProgramClass: new (pointer: number, owner: ProgramOwner) => P,
   auto: boolean,
