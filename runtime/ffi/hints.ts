@@ -150,7 +150,9 @@ function hintFromCode({ code, syscall = "", said = "" }: Failed, machine: Machin
 }
 
 function interfaceHint(machine: Machine): string | undefined {
-  const names = machine.list("/sys/class/net");
+  // Not of /sys/class/net: what is mounted there may be of another network namespace.
+  const table = machine.read("/proc/self/net/dev");
+  const names = table && [...table.matchAll(/^ *([^\s:|]+):/gm)].map(([, name]) => name);
   return names && `this network namespace has ${names.join(", ") || "no interfaces"}`;
 }
 

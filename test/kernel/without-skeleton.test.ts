@@ -27,6 +27,7 @@ import {
   only,
   openFds,
   run,
+  start,
   thrown,
   trigger,
   uniqueName,
@@ -167,7 +168,7 @@ describeKernel("objects without a skeleton", () => {
     using object = attached();
     expect(thrown(() => object.program("by_xdp").attach()).message).toBe(
       'program "by_xdp" (SEC("xdp")): bpf_program__attach: its section does not say what to attach to (EOPNOTSUPP) ' +
-        "— attach it through a skeleton, which takes the target, or by xdp or tc",
+        "— attach it as its kind: program.as(Xdp).attach(target)",
     );
   });
 
@@ -519,13 +520,25 @@ describeKernel("netlink, without links", () => {
       disconnected: "generic",
       wrongKind: expect.stringMatching(/^TypeError .*by_tc.* — only SEC\("xdp"\) is/),
       noDevice: expect.stringMatching(/^BpfError ENODEV .*there is no network interface "no-such-dev"/),
-      noIndex: expect.stringMatching(/^BpfError ENODEV .*is there such a network interface/),
+      noIndex: expect.stringMatching(/^BpfError ENODEV .*this network namespace has lo/),
       badFlags: expect.stringMatching(/^RangeError .*flags -1 is outside/),
     });
     const { state } = said as { state: { programId: number; genericId: number } };
     expect(state.programId).toBeGreaterThan(0);
     expect(state.genericId).toBe(state.programId);
     expect(left).not.toContain("xdp");
+  });
+
+  test("a handler of the application's decides what a signal does, however it is registered", async () => {
+    const child = start("netlink", ["signal"], 30_000, ["unshare", "-n"]);
+    await child.says("attached");
+    child.process.kill("SIGINT");
+    expect(await child.ended).toMatchObject({
+      code: 3,
+      signal: null,
+      out: "attached\nhandled: generic\nclosed: none\n",
+      err: "",
+    });
   });
 
   test("tc: hooks, filters by handle and priority, replaced and flushed", async () => {

@@ -10,7 +10,21 @@ import type { Kernel } from "./kernels.js";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** What the tests call. `sh` is dash, as on Debian: tests look at the names of processes. */
-const programs = ["sh", "bash", "ip", "findmnt", "mount", "unshare", "taskset", "cat", "true", "setpriv"];
+const programs = [
+  "sh",
+  "bash",
+  "ip",
+  "findmnt",
+  "mount",
+  "unshare",
+  "taskset",
+  "cat",
+  "true",
+  "setpriv",
+  "nsenter",
+  "getent",
+  "rm",
+];
 
 /** npm packages that the suite imports, with all that they import. */
 const packages = ["koffi", "@koromix/koffi-linux-x64", "@vitest/runner", "@vitest/expect"];

@@ -31,6 +31,20 @@ function complain(action: () => unknown): string {
   }
 }
 
+if (process.argv[2] === "signal") {
+  // By once(), and before anything is attached.
+  process.once("SIGINT", () => {
+    console.log(`handled: ${xdp.query(1).mode}`);
+    object.close();
+    console.log(`closed: ${xdp.query(1).mode}`);
+    socket.close();
+    process.exitCode = 3;
+  });
+  const waiting = setInterval(() => process.exitCode === 3 && clearInterval(waiting), 10);
+  xdp.attach(1, by_xdp, XdpFlags.SKB_MODE);
+  console.log("attached");
+}
+
 const said: Record<string, unknown> = {};
 switch (process.argv[2]) {
   case "xdp": {
@@ -99,6 +113,8 @@ switch (process.argv[2]) {
     break;
   }
 }
-socket.close();
-console.log(JSON.stringify(said));
+if (process.argv[2] !== "signal") {
+  socket.close();
+  console.log(JSON.stringify(said));
+}
 // Without close(): what a process leaves when it ends in an ordinary way. A shell in this namespace looks.
