@@ -84,6 +84,7 @@ export function renderStruct(model: StructModel, unique: (name: string) => strin
           .write("fields: ");
         fields(writer, members, codecOf);
         writer.write(",").newLine();
+        for (const { name, flexible } of members) if (flexible) writer.writeLine(`flexible: ${str(name)},`);
         if (unions.length > 0) renderUnionParts(writer, unions);
         writer.write(`decode: (${usesSize ? "m, at, size" : members.length > 0 ? "m, at" : ""}) => (`);
         braces(writer, members, (member) =>

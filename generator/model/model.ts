@@ -58,7 +58,7 @@ export interface Member {
   /** Bytes from the start of what it is a member of. */
   readonly at: number;
   readonly type: ValueType;
-  /** Whether it is the flexible array that its struct ends in: as many elements as the record holds. */
+  /** Whether it is the flexible array that its struct ends in, as many elements as the record holds, or a struct with one. */
   readonly flexible?: boolean;
 }
 

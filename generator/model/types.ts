@@ -232,6 +232,7 @@ export class Types {
           members: this.#members(this.#allMembers(type), 0, unique, { c, ends: () => 8 * type.size }),
         };
       const parts = this.#flatten(type);
+      this.#checkOverlaps(c, parts);
       const unions = parts.flatMap(({ union, members }): UnionPart[] => {
         if (union === undefined) return [];
         const ends = (): number => 8 * (union.at + union.size);
@@ -328,6 +329,33 @@ export class Types {
     }
     own.sort((a, b) => a.bitOffset - b.bitOffset);
     return parts;
+  }
+
+  /**
+   * Members of a struct that share bits are no compiler's work: there would be no telling which of them what is
+   * written comes from. Only unions may do that; a type that reaches into the next member is cut off there.
+   */
+  #checkOverlaps(struct: string, parts: readonly FlatPart[]): void {
+    const places = parts.flatMap(({ union, members }) =>
+      union
+        ? [{ name: "", from: 8 * union.at, to: 8 * (union.at + union.size) }]
+        : members.map(({ name, type, bitOffset, bitSize }) => ({
+            name,
+            from: bitOffset,
+            to: bitOffset + (bitSize || (this.#btf.isMissing(type) || this.#btf.size(type) > 0 ? 1 : 0)),
+          })),
+    );
+    places.sort((a, b) => a.from - b.from || a.to - b.to);
+    let before = { name: "", from: 0, to: 0 };
+    for (const place of places) {
+      if (place.to === place.from) continue;
+      if (place.from < before.to)
+        throw new FormatError(
+          ".BTF",
+          `${struct}: its members ${quote(before.name)} and ${quote(place.name)} overlap`,
+        );
+      before = place;
+    }
   }
 
   /** Every member of a union, those of anonymous structs and unions inside it included. */
@@ -428,14 +456,15 @@ function nextOf(starts: readonly number[], end: number): (start: number) => numb
   };
 }
 
-/** The flexible array that a struct ends in; other arrays without elements only mark a place. */
+/** The flexible array that a struct ends in, or the member that does; other arrays without elements only mark a place. */
 function flexibleMember(btf: Btf, struct: BtfOfKind<"struct">): BtfMember | undefined {
   let start = 0;
   for (let last = struct.members.at(-1); last; ) {
     const type = btf.strip(last.type);
     const bitOffset = start + last.bitOffset;
     if (type.kind === "array" && type.length === 0) return { ...last, bitOffset };
-    if (type.kind !== "struct" || last.name !== "") return undefined;
+    if (type.kind !== "struct") return undefined;
+    if (last.name !== "") return flexibleMember(btf, type) && { ...last, bitOffset };
     start = bitOffset;
     last = type.members.at(-1);
   }

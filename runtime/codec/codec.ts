@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { hostLittleEndian, Memory, refused } from "./memory.js";
 import { inside } from "./path.js";
 import type { Codec, Input, TypedArray, View } from "./types.js";
-import { arrayView, type Live } from "./view.js";
+import { arrayView, elementsIn, type FieldCodec, type Live } from "./view.js";
 
 /** What codecs of text, and of what has text in it, have besides: how to decode map keys. */
 export interface KeyForm<T> {
@@ -170,11 +170,11 @@ function typedArray<A extends TypedArray>(
 ): (length: number) => Codec<A> {
   const { size, decode } = element;
   const sameOrder = (m: Memory): boolean => size === 1 || m.littleEndian === hostLittleEndian;
-  return (length) => {
-    const codec: Codec<A> & Live = {
+  const make = (length: number): Codec<A> => {
+    const codec: Codec<A> & Live & Pick<FieldCodec, "within"> = {
       size: size * length,
       decode(m, at, available) {
-        const count = elements(length, size, available);
+        const count = elementsIn(length, size, available);
         if (count * size > FEW_BYTES && sameOrder(m))
           return new Constructor(m.bytes(at, count * size).buffer);
         const copied = new Constructor(count);
@@ -186,7 +186,8 @@ function typedArray<A extends TypedArray>(
           m.setBytes(at, new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
         else encodeElements(element, m, at, value, length);
       },
-      view: (m, at) => arrayView(m, at, codec, element, length) as View<A>,
+      view: (m, at, available) => arrayView(m, at, codec, element, length, available) as View<A>,
+      within: (available) => make(elementsIn(length, size, available)),
       live(m, at) {
         const start = m.owned.byteOffset + at;
         return start % size === 0 && sameOrder(m)
@@ -196,13 +197,7 @@ function typedArray<A extends TypedArray>(
     };
     return codec;
   };
-}
-
-/** How many elements there are: a flexible array (`length` 0) has as many as the record holds. */
-function elements(length: number, size: number, available: number | undefined): number {
-  return length === 0 && available !== undefined && size > 0
-    ? Math.max(0, Math.floor(available / size))
-    : length;
+  return make;
 }
 
 /** `__u8[length]` as a `Uint8Array`, a copy. */
@@ -231,17 +226,19 @@ export const bytes: (length: number) => Codec<Uint8Array> = u8Array;
 /** An array of anything, decoded to a JavaScript array of exactly `length` elements. */
 export function array<T>(element: Codec<T> & KeyForm<T>, length: number): Codec<T[]> & KeyForm<T[]> {
   const { size, decode, live = decode }: Codec<T> & Live = element;
-  const codec: Codec<T[]> & Live = {
+  const codec: Codec<T[]> & Live & Pick<FieldCodec, "within"> = {
     size: size * length,
     decode(m, at, available) {
-      const count = elements(length, size, available);
+      const count = elementsIn(length, size, available);
       const items = new Array<T>(count);
       for (let i = 0; i < count; i++) items[i] = decode(m, at + i * size);
       return items;
     },
     encode: (m, at, value) => encodeElements(element, m, at, value, length),
-    view: (m, at) => arrayView(m, at, codec, element, length) as View<T[]>,
-    live: (m, at) => arrayView(m, at, codec, element, length, live as (m: Memory, at: number) => unknown),
+    view: (m, at, available) => arrayView(m, at, codec, element, length, available) as View<T[]>,
+    within: (available) => array(element, elementsIn(length, size, available)),
+    live: (m, at) =>
+      arrayView(m, at, codec, element, length, undefined, live as (m: Memory, at: number) => unknown),
   };
   return element.keyForm ? Object.assign(codec, { keyForm: array(element.keyForm, length) }) : codec;
 }

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import type { KeyForm } from "./codec.js";
 import { Memory, OwnMemory } from "./memory.js";
 import { inside } from "./path.js";
-import type { Codec, PlainKeys, UnionMembers, View } from "./types.js";
+import type { Codec, PlainKeys, UnionMembers } from "./types.js";
 import {
   AT,
   CODEC,
@@ -13,6 +13,7 @@ import {
   type Live,
   MEMORY,
   toJson,
+  type ViewClass,
   viewClass,
 } from "./view.js";
 
@@ -43,6 +44,8 @@ export interface StructSpec<T> {
   /** `sizeof`. */
   readonly size: number;
   readonly fields: { readonly [K in PlainKeys<T>]: readonly [at: number, codec: FieldCodec] };
+  /** The member that is a flexible array, or a struct that ends in one. */
+  readonly flexible?: PlainKeys<T>;
   /** The struct's anonymous unions, when it has any. */
   readonly unions?: UnionParts<UnionMembers<T>>;
   /** Straight-line reads of `fields`. */
@@ -62,7 +65,7 @@ export function struct<T extends object>(spec: StructSpec<T>): Codec<T> & KeyFor
   const hasGaps = Object.values(fields).reduce((sum, [, field]) => sum + field.size, 0) < size;
   const Decoded = unions.length > 0 ? unionsClass(unions) : undefined;
   const decodeFields = spec.decode as (m: Memory, at: number, size?: number) => T;
-  let StructView: (new (m: Memory, at: number) => View<T>) | undefined;
+  let StructView: ViewClass<T> | undefined;
   let liveFields: PropertyDescriptorMap | undefined;
 
   const codec: Codec<T> & Live = {
@@ -80,9 +83,9 @@ export function struct<T extends object>(spec: StructSpec<T>): Codec<T> & KeyFor
       }
       if (Decoded) encodeUnions(codec, Decoded, name, m, at, value);
     },
-    view(m, at) {
-      StructView ??= viewClass(codec, allFields(fields, unions));
-      return new StructView(m, at);
+    view(m, at, available) {
+      StructView ??= viewClass(codec, allFields(fields, unions), spec.flexible as string | undefined);
+      return new StructView(m, at, available);
     },
     live(m, at) {
       liveFields ??= fieldProperties(fields, live);
@@ -108,7 +111,7 @@ export function union<T extends object>(spec: UnionSpec<T>): Codec<T> {
   const { name, size } = spec;
   const fields = spec.fields as FieldTable;
   const Decoded = unionsClass([{ at: 0, size, fields }]);
-  let UnionView: (new (m: Memory, at: number) => View<T>) | undefined;
+  let UnionView: ViewClass<T> | undefined;
   const codec: Codec<T> & Live = {
     size,
     decode: (m, at) => Decoded.copy(m, at) as T,
@@ -268,6 +271,11 @@ function encodeUnion(
       throw inside(member, error);
     }
   };
+  // A union without members has nothing to choose from.
+  if (!bytes && Object.keys(part.fields).length === 0) {
+    m.zero(at, part.size);
+    return;
+  }
   if (!bytes && named.length === 1) {
     m.zero(at, part.size);
     write(named[0]!, m, at);

@@ -38,8 +38,8 @@ type Flatten<G extends readonly object[]> = G extends readonly [infer First, ...
   : unknown;
 
 /**
- * What a value of type `T` may be written from: every decoded `T`, and besides bytes for text, any array-like
- * for an array, and `{ oneMember: value }` for a union.
+ * What a value of type `T` may be written from: every decoded `T` and every view of one, and besides bytes for
+ * text, any array-like for an array, and `{ oneMember: value }` for a union.
  */
 export type Input<T> = T extends string
   ? T | Uint8Array
@@ -48,7 +48,7 @@ export type Input<T> = T extends string
     : T extends TypedArray
       ? ArrayLike<T[number]>
       : T extends { readonly [groups]: infer G extends readonly object[] }
-        ? T | Written<T, G>
+        ? T | Written<T, G> | (PlainMembers<T, G> & UnionViewOf<T>)
         : T extends readonly unknown[]
           ? number extends T["length"]
             ? ArrayLike<Input<T[number]>>
@@ -89,9 +89,11 @@ type OneOfEach<G extends readonly object[]> = G extends readonly [infer First, .
   ? ExactlyOne<First> & OneOfEach<Rest>
   : unknown;
 
-type ExactlyOne<M> = {
-  [K in keyof M]: { readonly [P in K]: Input<M[P]> } & { readonly [P in Exclude<keyof M, K>]?: never };
-}[keyof M];
+type ExactlyOne<M> = [keyof M] extends [never]
+  ? unknown
+  : {
+      [K in keyof M]: { readonly [P in K]: Input<M[P]> } & { readonly [P in Exclude<keyof M, K>]?: never };
+    }[keyof M];
 
 /**
  * An array in memory: its elements are read and written in place. An index outside reads as undefined, as in
@@ -115,13 +117,18 @@ export type View<T> = T extends Scalar
       : T extends readonly unknown[]
         ? ArrayView<View<T[number]>>
         : T extends { readonly [groups]: unknown }
-          ? { [K in Exclude<keyof T, typeof groups | "toJSON">]: View<T[K]> }
+          ? { [K in Exclude<keyof T, typeof groups | "toJSON">]: View<T[K]> } & UnionViewOf<T>
           : { [K in keyof T]: View<T[K]> }) &
       ViewOf<T>;
 
 /** Says what {@link copy} makes of a view; there is no such property. */
 export interface ViewOf<T> {
   readonly [source]?: T;
+}
+
+/** Tells the view of a union from an object that names several of its members; there is no such property. */
+interface UnionViewOf<T> {
+  readonly [source]: T;
 }
 
 /** How a C type lies in memory: what reads, writes and views it. */

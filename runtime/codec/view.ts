@@ -7,6 +7,8 @@ import type { Codec, View, ViewOf } from "./types.js";
 export const MEMORY: unique symbol = Symbol("memory");
 export const AT: unique symbol = Symbol("at");
 export const CODEC: unique symbol = Symbol("codec");
+/** The bytes from there on that the record holds; undefined where that is not known. */
+export const SIZE: unique symbol = Symbol("size");
 
 /** What codecs of structs, unions and arrays have besides, for the members of a decoded union. */
 export interface Live {
@@ -20,9 +22,11 @@ export interface Live {
 /** What a view needs of a field's codec. Every `Codec<T>` is one. */
 export interface FieldCodec extends Live {
   readonly size: number;
-  decode(m: Memory, at: number): unknown;
-  view(m: Memory, at: number): unknown;
+  decode(m: Memory, at: number, size?: number): unknown;
+  view(m: Memory, at: number, size?: number): unknown;
   encode(m: Memory, at: number, value: never): void;
+  /** Of a flexible array: the codec of as many elements as so many bytes hold. */
+  within?(size: number): FieldCodec;
 }
 
 /** The members of a struct, a union or a data section: C name to offset and codec. */
@@ -32,6 +36,7 @@ export type FieldTable = Readonly<Record<string, readonly [at: number, codec: Fi
 export interface InPlace<T> {
   readonly [MEMORY]: Memory;
   [AT]: number;
+  [SIZE]?: number | undefined;
   readonly [CODEC]: Codec<T>;
 }
 
@@ -40,7 +45,7 @@ export function copy<T>(view: ViewOf<T>): T {
   const place = view as unknown as InPlace<T>;
   if (!isView(view))
     throw new TypeError(`copy() takes a view of a struct, union or array, not ${inspect(view)}`);
-  return place[CODEC].decode(place[MEMORY], place[AT]);
+  return place[CODEC].decode(place[MEMORY], place[AT], place[SIZE]);
 }
 
 /** Whether `value` is a view, to be copied byte by byte. */
@@ -48,9 +53,13 @@ export function isView(value: unknown): value is InPlace<unknown> {
   return typeof value === "object" && value !== null && CODEC in value && MEMORY in value;
 }
 
-/** Moves a view to other bytes of its memory, so that one view serves a whole loop. */
-export function moveView(view: object, at: number): void {
-  (view as { [AT]: number })[AT] = at;
+/**
+ * Moves a view to other bytes of its memory, so that one view serves a whole loop.
+ * @param size the bytes that the record there holds.
+ */
+export function moveView(view: object, at: number, size?: number): void {
+  (view as InPlace<unknown>)[AT] = at;
+  (view as InPlace<unknown>)[SIZE] = size;
 }
 
 /**
@@ -107,14 +116,41 @@ function assign(member: string, codec: FieldCodec, m: Memory, at: number, value:
   if (to !== m) m.setBytes(at, to.bytes(0, codec.size));
 }
 
-/** Makes the class of a struct's views. */
-export function viewClass<T>(codec: Codec<T>, fields: FieldTable): new (m: Memory, at: number) => View<T> {
+/**
+ * The property of the member that a struct's flexible array is, or is in: how long that is depends on the record.
+ * Without a record, as in a map, it is empty.
+ */
+function flexibleProperty(name: string, [offset, codec]: FieldTable[string]): PropertyDescriptor {
+  const rest = (view: InPlace<unknown>): number => Math.max(0, (view[SIZE] ?? 0) - offset);
+  return {
+    enumerable: true,
+    configurable: true,
+    get(this: InPlace<unknown>) {
+      return codec.view(this[MEMORY], this[AT] + offset, rest(this));
+    },
+    set(this: InPlace<unknown>, value: unknown) {
+      const sized = codec.within?.(rest(this)) ?? codec;
+      assign(name, sized, this[MEMORY], this[AT] + offset, value);
+    },
+  };
+}
+
+/** What makes a struct's views. */
+export type ViewClass<T> = new (m: Memory, at: number, size?: number) => View<T>;
+
+/**
+ * Makes the class of a struct's views.
+ * @param flexible the member that is, or ends in, a flexible array.
+ */
+export function viewClass<T>(codec: Codec<T>, fields: FieldTable, flexible?: string): ViewClass<T> {
   class StructView {
     readonly [MEMORY]: Memory;
     [AT]: number;
-    constructor(m: Memory, at: number) {
+    [SIZE]: number | undefined;
+    constructor(m: Memory, at: number, size?: number) {
       this[MEMORY] = m;
       this[AT] = at;
+      this[SIZE] = size;
     }
   }
   Object.defineProperties(StructView.prototype, {
@@ -123,10 +159,9 @@ export function viewClass<T>(codec: Codec<T>, fields: FieldTable): new (m: Memor
     toJSON: { value: toJsonCopy, configurable: true },
   });
   defineFields(StructView.prototype, fields);
-  return StructView as unknown as new (
-    m: Memory,
-    at: number,
-  ) => View<T>;
+  if (flexible !== undefined)
+    Object.defineProperty(StructView.prototype, flexible, flexibleProperty(flexible, fields[flexible]!));
+  return StructView as unknown as ViewClass<T>;
 }
 
 function inspectCopy(this: object): unknown {
@@ -140,6 +175,7 @@ function toJsonCopy(this: object): unknown {
 /**
  * Makes the view of an array: indexes read and write the memory, and everything that arrays can do without
  * changing their length works.
+ * @param length how many elements; of a flexible array 0, and as many as fit into `size` bytes.
  * @param read how to read an element; as a view when left out.
  */
 export function arrayView(
@@ -148,9 +184,10 @@ export function arrayView(
   codec: object,
   element: FieldCodec,
   length: number,
+  size?: number,
   read: FieldCodec["view"] = element.view,
 ): object {
-  return new Proxy(anArray, new ArrayInPlace(m, at, codec, element, length, read));
+  return new Proxy(anArray, new ArrayInPlace(m, at, codec, element, length, size, read));
 }
 
 /** What all views of arrays pretend to be; no element is ever in it. `util.inspect` looks here, past the proxy. */
@@ -162,9 +199,10 @@ const anArray: unknown[] = Object.defineProperties([], {
 class ArrayInPlace implements ProxyHandler<unknown[]> {
   readonly [MEMORY]: Memory;
   [AT]: number;
+  [SIZE]: number | undefined;
   readonly [CODEC]: object;
   readonly #element: FieldCodec;
-  readonly #length: number;
+  readonly #declared: number;
   readonly #read: FieldCodec["view"];
 
   constructor(
@@ -173,14 +211,20 @@ class ArrayInPlace implements ProxyHandler<unknown[]> {
     codec: object,
     element: FieldCodec,
     length: number,
+    size: number | undefined,
     read: FieldCodec["view"],
   ) {
     this[MEMORY] = m;
     this[AT] = at;
+    this[SIZE] = size;
     this[CODEC] = codec;
     this.#element = element;
-    this.#length = length;
+    this.#declared = length;
     this.#read = read;
+  }
+
+  get #length(): number {
+    return elementsIn(this.#declared, this.#element.size, this[SIZE]);
   }
 
   get(_: unknown[], key: string | symbol, proxy: unknown): unknown {
@@ -197,6 +241,7 @@ class ArrayInPlace implements ProxyHandler<unknown[]> {
       const { size } = this.#element;
       assign(`[${index}]`, this.#element, this[MEMORY], this[AT] + index * size, value);
     } else if (key === AT) this[AT] = value as number;
+    else if (key === SIZE) this[SIZE] = value as number | undefined;
     else if (index !== undefined)
       throw new RangeError(`index ${index} is outside an array of ${this.#length} elements`);
     else throw new TypeError(`an array in memory has no writable member ${inspect(key)}`);
@@ -248,8 +293,15 @@ function toIndex(key: string | symbol): number | undefined {
   return index >= 0 && Number.isInteger(index) && `${index}` === key ? index : undefined;
 }
 
-function isPlace(key: string | symbol): key is typeof MEMORY | typeof AT | typeof CODEC {
-  return key === MEMORY || key === AT || key === CODEC;
+function isPlace(key: string | symbol): key is typeof MEMORY | typeof AT | typeof CODEC | typeof SIZE {
+  return key === MEMORY || key === AT || key === CODEC || key === SIZE;
+}
+
+/** How many elements there are: a flexible array (`length` 0) has as many as the record holds. */
+export function elementsIn(length: number, size: number, available: number | undefined): number {
+  return length === 0 && available !== undefined && size > 0
+    ? Math.max(0, Math.floor(available / size))
+    : length;
 }
 
 /**

@@ -112,7 +112,7 @@ export abstract class RecordMap<T> extends BpfMap {
     let view: unknown;
     return this.#drain(handler, () => {
       this.#checkSize();
-      if (isView(view) && memory === this.memory) moveView(view, this.recordAt);
+      if (isView(view) && memory === this.memory) moveView(view, this.recordAt, this.recordSize);
       else {
         memory = this.memory;
         view = codec.view(memory, this.recordAt, this.recordSize);

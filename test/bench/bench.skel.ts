@@ -65,7 +65,7 @@ export const Pair: bpf.Codec<Pair> = bpf.struct<Pair>({
 export interface Bench {
   programs: {
     /** `SEC("syscall")` */
-    fill: bpf.Program;
+    fill: bpf.Passive;
     /** `SEC("tp/syscalls/sys_enter_getppid")` */
     on_getppid: bpf.Tracepoint;
     /** `SEC("xdp")` */
@@ -121,7 +121,7 @@ export const Bench: bpf.Skeleton<Bench> = bpf.skeleton<Bench>({
   name: "bench",
   layout: { fingerprint: "d0681d1e17763c3c", types: ["struct event", "struct pair"] },
   programs: {
-    fill: bpf.program(bpf.Program, false),
+    fill: bpf.program(bpf.Passive, false),
     on_getppid: bpf.program(bpf.Tracepoint, true),
     pass: bpf.program(bpf.Xdp, false),
   },

@@ -34,7 +34,7 @@ const goldens: readonly Golden[] = [
   {
     object: "test/fixtures/types.bpf.o",
     skeleton: "test/golden/types.skel.ts",
-    options: { types: ["stray", "struct line"] },
+    options: { types: ["stray", "struct message"] },
     warnings: [
       "enum wide: the compiler cut its values to 32 bits — compile with clang 15, gcc 14 or newer",
       "enum wide_negative: the compiler cut its values to 32 bits — compile with clang 15, gcc 14 or newer",

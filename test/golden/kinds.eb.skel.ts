@@ -158,6 +158,7 @@ export const Node: bpf.Codec<Node> = bpf.struct<Node>({
     field: [136, bpf.s32],
     tail: [140, Node_tail],
   },
+  flexible: "tail",
   decode: (m, at, size) => ({
     next: m.u64(at),
     name: m.u64(at + 8),

@@ -534,6 +534,7 @@ export const Arrays: bpf.Codec<Arrays> = bpf.struct<Arrays>({
     nothing: [292, Empty],
     none: [292, Arrays_none],
   },
+  flexible: "none",
   decode: (m, at, size) => ({
     text: Arrays_text.decode(m, at),
     lines: Arrays_lines.decode(m, at + 16),
@@ -677,6 +678,7 @@ export const Line: bpf.Codec<Line> = bpf.struct<Line>({
     length: [0, bpf.u32],
     text: [4, Line_text],
   },
+  flexible: "text",
   decode: (m, at, size) => ({
     length: m.u32(at),
     text: Line_text.decode(m, at + 4, size === undefined ? undefined : size - 4),
@@ -1015,11 +1017,13 @@ export interface AllOptions {
     };
     /** `.bss`, 328 bytes. */
     bss: {
-      /** `struct stray *` at 0. */
+      /** `struct message *` at 0. */
+      unused_message: bigint;
+      /** `struct stray *` at 8. */
       unused_stray: bigint;
-      /** `struct line *` at 8. */
+      /** `struct line *` at 16. */
       unused_line: bigint;
-      /** `struct enums *` at 16. */
+      /** `struct enums *` at 24. */
       unused_enums: bigint;
       /** `struct over_aligned` at 64. */
       get over_aligned(): bpf.View<OverAligned>;
@@ -1060,7 +1064,7 @@ export interface AllOptions {
 export const AllOptions: bpf.Skeleton<AllOptions, bpf.SkeletonOptionsWithObject> = bpf.skeleton<AllOptions, bpf.SkeletonOptionsWithObject>({
   abi: 1,
   name: "all_options",
-  layout: { fingerprint: "c740a2751fb94c65", types: ["struct stray", "struct enums", "struct line"] },
+  layout: { fingerprint: "b201f35371e47a15", types: ["struct stray", "struct enums", "struct line"] },
   programs: {
     start: bpf.program(bpf.StructOpsProgram, false),
     on_write: bpf.program(bpf.Tracepoint, true),
@@ -1116,9 +1120,10 @@ export const AllOptions: bpf.Skeleton<AllOptions, bpf.SkeletonOptionsWithObject>
       huge: [80, bpf.s128],
     }),
     bss: bpf.section(".bss", 328, {
-      unused_stray: [0, bpf.ptr],
-      unused_line: [8, bpf.ptr],
-      unused_enums: [16, bpf.ptr],
+      unused_message: [0, bpf.ptr],
+      unused_stray: [8, bpf.ptr],
+      unused_line: [16, bpf.ptr],
+      unused_enums: [24, bpf.ptr],
       over_aligned: [64, OverAligned],
       counts: [128, bpf.u64Array(20)],
       lines: [288, bpf.tuple(bpf.u8Array(8), 2)],

@@ -89,6 +89,29 @@ export function inputs(numbers: Numbers, plain: Plain): void {
   void states;
 }
 
+/** A view of any type is written like a value, wherever a value is. */
+export function views(m: Parameters<typeof Pair.view>[0]): void {
+  const write = <T>(codec: bpf.Codec<T>, value: bpf.Input<NoInfer<T>>): void =>
+    codec.encode(m, 0, value as bpf.Input<T>);
+  write(Pair, Pair.view(m, 0));
+  write(Address, Address.view(m, 0));
+  write(Arrays, Arrays.view(m, 0));
+  write(Nested, Nested.view(m, 0));
+  write(Connection, Connection.view(m, 0));
+  write(Connection, { ...bpf.copy(Connection.view(m, 0)), from: Address.view(m, 0), to: { v4: 1 } });
+  write(record, { at: 1n, length: 1, name: "x", tail: record.view(m, 0, 32).tail });
+  const arrays = Arrays.view(m, 0);
+  arrays.pairs = Arrays.view(m, 8).pairs;
+  arrays.pairs = [arrays.pairs[0]!, { x: 1, y: 2 }];
+  arrays.cube = Arrays.view(m, 8).cube;
+  const connection = Connection.view(m, 0);
+  connection.from = connection.to;
+  // The view of an empty union, and what it is written from.
+  write(Nothing, {});
+}
+
+declare const Nothing: bpf.Codec<bpf.Union<object>>;
+
 const Pair0: Pair = { x: 0, y: 0 };
 
 /** The life of a skeleton. */

@@ -16,6 +16,8 @@ export function values(nested: Nested, plain: Plain): void {
   const two: bpf.Input<Address> = { v4: 1, version: { major: 1, minor: 2 } };
   // @ts-expect-error no member of a union
   const none: bpf.Input<Address> = {};
+  // @ts-expect-error all members of a union at once, which only a view has
+  const all: bpf.Input<Address> = { v4: 1, v6: [], pair: { x: 1, y: 2 }, version: { major: 1, minor: 2 } };
   // @ts-expect-error two members of an anonymous union at once
   const promoted: bpf.Input<Nested> = { ...plain, whole: 1n, real: 2, deep_word: 1 };
   // @ts-expect-error no member of one of two anonymous unions
@@ -32,7 +34,7 @@ export function values(nested: Nested, plain: Plain): void {
   const named = State.STATE_LOST;
   // @ts-expect-error a member of a union that does not exist
   const member = nested.address.v5;
-  void [missing, unknown, text, two, none, promoted, half, short, long, narrow, state, named, member];
+  void [missing, unknown, text, two, all, none, promoted, half, short, long, narrow, state, named, member];
 }
 
 /** Before the object is loaded. */

@@ -434,3 +434,11 @@ describe("anonymous unions", () => {
     expect(copy(view)).toEqual(decode(Packet, under));
   });
 });
+
+test("a union without members is written as zeros", () => {
+  const Nothing = union<Union<object>>({ name: "union nothing", size: 4, fields: {} });
+  expect(encode(Nothing, {})).toEqual(new Uint8Array(4));
+  const kept = decode(Nothing, Uint8Array.of(1, 2, 3, 4));
+  expect(encode(Nothing, kept)).toEqual(Uint8Array.of(1, 2, 3, 4));
+  expect(encode(Nothing, { ...kept })).toEqual(Uint8Array.of(1, 2, 3, 4));
+});

@@ -216,6 +216,93 @@ describe("struct views", () => {
   });
 });
 
+describe("views of records with a flexible array", () => {
+  interface Line {
+    length: number;
+    words: Uint16Array;
+  }
+  const words = codecs.u16Array(0);
+  const Line = struct<Line>({
+    name: "struct line",
+    size: 2,
+    fields: { length: [0, codecs.u16], words: [2, words] },
+    flexible: "words",
+    decode: (m, at, size) => ({
+      length: m.u16(at),
+      words: words.decode(m, at + 2, size === undefined ? undefined : size - 2),
+    }),
+    encode(m, at, value) {
+      m.setU16(at, value.length);
+      words.encode(m, at + 2, value.words);
+    },
+  });
+  interface Message {
+    from: number;
+    line: Line;
+  }
+  const Message = struct<Message>({
+    name: "struct message",
+    size: 4,
+    fields: { from: [0, codecs.u16], line: [2, Line] },
+    flexible: "line",
+    decode: (m, at, size) => ({
+      from: m.u16(at),
+      line: Line.decode(m, at + 2, size === undefined ? undefined : size - 2),
+    }),
+    encode(m, at, value) {
+      m.setU16(at, value.from);
+      Line.encode(m, at + 2, value.line);
+    },
+  });
+  const memory = (): Memory => new Memory(new Uint8Array(Uint16Array.of(1, 2, 3, 4, 5, 6).buffer));
+
+  test.each([
+    [undefined, []],
+    [0, []],
+    [4, []],
+    [5, []],
+    [6, [3]],
+    [11, [3, 4, 5]],
+    [12, [3, 4, 5, 6]],
+  ])("a record of %s bytes holds %j", (size, expected) => {
+    const view = Message.view(memory(), 0, size);
+    expect([view.from, view.line.length, view.line.words.length]).toEqual([1, 2, expected.length]);
+    expect([...view.line.words]).toEqual(expected);
+    const plain = { from: 1, line: { length: 2, words: Uint16Array.from(expected) } };
+    expect(copy(view)).toEqual(plain);
+    expect(copy(view.line)).toEqual(plain.line);
+    expect(copy(view.line.words)).toEqual(plain.line.words);
+    expect(copy(words.view(memory(), 4, size === undefined ? size : size - 4))).toEqual(plain.line.words);
+  });
+
+  test("is as long as the record that it is moved to", () => {
+    const view = Message.view(memory(), 0, 8);
+    expect([...view.line.words]).toEqual([3, 4]);
+    moveView(view, 4, 6);
+    expect([view.from, [...view.line.words]]).toEqual([3, [5]]);
+    const numbers = words.view(memory(), 0, 4);
+    expect([...numbers]).toEqual([1, 2]);
+    moveView(numbers, 4, 6);
+    expect([...numbers]).toEqual([3, 4, 5]);
+  });
+
+  test("is written within the record, and not beyond", () => {
+    const m = memory();
+    const { line } = Message.view(m, 0, 10);
+    line.words[2] = 50;
+    expect(() => (line.words[3] = 60)).toThrow(/^index 3 is outside an array of 3 elements/);
+    expect(() => (line.words = [1, 2])).toThrow(/^words: 2 elements do not fit an array of 3/);
+    line.words = [30, 40, 51];
+    expect([...new Uint16Array(m.bytes(0, 12).buffer)]).toEqual([1, 2, 30, 40, 51, 6]);
+  });
+
+  test("a size that the memory does not have is a RangeError", () => {
+    const view = Message.view(memory(), 0, 1000);
+    expect(() => view.line.words[100]).toThrow(RangeError);
+    expect(() => copy(view)).toThrow(RangeError);
+  });
+});
+
 describe("array views", () => {
   const made = (): { under: Uint8Array; view: View<Uint8Array> } => {
     const under = Uint8Array.of(9, 1, 2, 3, 9);

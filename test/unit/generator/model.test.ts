@@ -324,6 +324,60 @@ describe("sections", () => {
   });
 });
 
+describe("members of a struct that share bits", () => {
+  type Members = (b: ObjectBuilder) => Parameters<ObjectBuilder["struct"]>[2];
+  const struct = (members: Members): string => {
+    const b = new ObjectBuilder();
+    b.maps({
+      m: [
+        ["type", b.uint(2)],
+        ["key", b.pointer(b.int("int"))],
+        ["value", b.pointer(b.struct("s", 8, members(b)))],
+        ["max_entries", b.uint(1)],
+      ],
+    });
+    return refusal(() => generate(b.bytes(), options()));
+  };
+  const union = (b: ObjectBuilder, ...names: string[]): number => {
+    const members = names.map((name) => [name, b.int("long", 8)] as const);
+    return b.struct("", 8, members, Kind.union);
+  };
+
+  it.each<[string, Members]>([
+    ["from the same byte", (b) => ["a", "b"].map((name) => [name, b.int("int")])],
+    [
+      "with a union in front",
+      (b) => [
+        ["", union(b, "a")],
+        ["b", b.int("int"), 32],
+      ],
+    ],
+    [
+      "with a union from the same byte",
+      (b) => [
+        ["a", b.int("int")],
+        ["", union(b, "b")],
+      ],
+    ],
+  ])("are refused: %s", (_, members) => {
+    expect(struct(members)).toMatch(/^ERR_BPF_OBJECT: \.BTF: struct s: its members "\w*" and "\w*" overlap/);
+  });
+
+  it.each<[string, Members]>([
+    ["members of a union", (b) => [["", union(b, "a", "b")]]],
+    [
+      "a place that takes no room",
+      (b) => [
+        ["a", b.int("int")],
+        ["b", b.array(b.int("int"), 0), 32],
+        ["c", b.int("int"), 32],
+      ],
+    ],
+  ])("are no %s", (_, members) => {
+    expect(struct(members)).toBe("accepted");
+  });
+});
+
 describe("options", () => {
   const header = (more: Partial<GenerateOptions>): string | undefined =>
     /^\/\/ Options: (.*)$/m.exec(
