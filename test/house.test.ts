@@ -43,6 +43,7 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
       "runtime/ffi/native.ts",
       "runtime/errors.ts",
       "node:fs",
+      "node:util",
     ],
   ],
   [

@@ -79,9 +79,9 @@ export function* readBatches(map: Batched, take: boolean): Generator<Batch, bool
  * Stores entries (`bpf_map_update_batch`) up to the first that the kernel refuses, which is an error.
  * @returns false when the kernel has no such batches.
  */
-export function updateBatch(map: Batched, { keys, values, count }: Batch, flags: bigint): boolean {
+export function updateBatch(map: Batched, { keys, values, count }: Batch, flags: number): boolean {
   const done = Uint32Array.of(count);
-  const options = flags === 0n ? 0 : opts("bpf_map_batch_opts", { elem_flags: flags });
+  const options = flags === 0 ? 0 : opts("bpf_map_batch_opts", { elem_flags: BigInt(flags) });
   const result = libbpf.bpf_map_update_batch(map.fd(), keys, values, done, options);
   if (isUnsupported(result)) return false;
   map.check("bpf_map_update_batch", result);

@@ -1,4 +1,5 @@
-import { check, libbpf, libc, opts, unsigned } from "../ffi/native.js";
+import { check, EINVAL, libbpf, libc, opts, systemError, unsigned } from "../ffi/native.js";
+import { probe } from "../kernel/probe.js";
 import { possibleCpus } from "../kernel/system.js";
 import { MapType, mapTypeName } from "../kernel/types.js";
 import { BPF_F_MMAPABLE } from "./types.js";
@@ -27,6 +28,17 @@ export interface CreateOptions {
   /** Of a map of maps: one like those that go in. */
   readonly inner?: { readonly fd: number } | undefined;
 }
+
+/** Which kernel has the types that not all have which this runtime is for, from 5.10 on. */
+const since: ReadonlyMap<number, string> = new Map([
+  [MapType.INODE_STORAGE, "5.10"],
+  [MapType.TASK_STORAGE, "5.11"],
+  [MapType.BLOOM_FILTER, "5.16"],
+  [MapType.USER_RINGBUF, "6.1"],
+  [MapType.CGRP_STORAGE, "6.2"],
+  [MapType.ARENA, "6.9"],
+  [MapType.INSN_ARRAY, "6.19"],
+]);
 
 /** All that `bpf_map_create` is told. */
 export interface MapTemplate {
@@ -66,8 +78,12 @@ export function createFd(where: string, name: string, template: MapTemplate): nu
     );
   const fd = make(template);
   // As libbpf does it: kinds that take no BTF refuse it, and others are the same without.
-  const hasBtf = template.btfFd !== undefined;
-  return check(where, "bpf_map_create", fd < 0 && hasBtf ? make({}) : fd);
+  const made = fd < 0 && template.btfFd !== undefined ? make({}) : fd;
+  const version = since.get(type);
+  if (made !== EINVAL || version === undefined || probe.mapType(type))
+    return check(where, "bpf_map_create", made);
+  const what = `this kernel has no maps of type ${mapTypeName(type)}`;
+  throw systemError(where, "bpf_map_create", -made, { what, todo: `Linux ${version} or newer has them` });
 }
 
 const storage: ReadonlySet<number> = new Set([

@@ -23,8 +23,9 @@ export interface SetOptions extends GetOptions {
   readonly mode?: "any" | "create" | "replace" | undefined;
 }
 
-const modes = { any: 0n, create: 1n, replace: 2n } as const;
-const BPF_F_LOCK = 4n;
+// Numbers: koffi takes longer for a bigint.
+const modes = { any: 0, create: 1, replace: 2 } as const;
+const BPF_F_LOCK = 4;
 /** How many entries are encoded for one update or delete batch. */
 const WRITE_BATCH = 1024;
 
@@ -66,7 +67,7 @@ export abstract class EntryMap<K, V> extends BpfMap {
   }
 
   /** Stores a value: `flags` are `BPF_NOEXIST`, `BPF_F_LOCK`, … */
-  protected store(key: Input<K>, value: Input<V>, flags = 0n): void {
+  protected store(key: Input<K>, value: Input<V>, flags: number | bigint = 0): void {
     this.entry.set(key, value);
     const { keyAt, valueAt } = this.entry;
     const result = libbpf.bpf_map_update_elem(this.descriptor, keyAt, valueAt, flags);
@@ -80,22 +81,22 @@ export abstract class EntryMap<K, V> extends BpfMap {
   }
 
   /** False when the kernel has no such key; any other failure is an error. */
-  protected exists(syscall: string, result: number, flags = 0n): boolean {
+  protected exists(syscall: string, result: number, flags: number | bigint = 0): boolean {
     if (result === 0) return true;
     if (result !== ENOENT) this.refuse(syscall, result, flags);
     return false;
   }
 
   /** The flag that options ask for. */
-  protected lockFlag(options: GetOptions | undefined): bigint {
+  protected lockFlag(options: GetOptions | undefined): number {
     const lock = options?.lock ?? false;
     if (typeof lock !== "boolean") throw new TypeError(`${this.where}: lock is true or false`);
-    return lock ? BPF_F_LOCK : 0n;
+    return lock ? BPF_F_LOCK : 0;
   }
 
   /** The flags that options of a `set` ask for. */
-  protected setFlags(options: SetOptions | undefined): bigint {
-    if (options === undefined) return 0n;
+  protected setFlags(options: SetOptions | undefined): number {
+    if (options === undefined) return 0;
     const name = options.mode ?? "any";
     const mode = Object.hasOwn(modes, name) ? modes[name] : undefined;
     if (mode === undefined) throw new TypeError(`${this.where}: mode is "any", "create" or "replace"`);
@@ -129,8 +130,8 @@ export abstract class EntryMap<K, V> extends BpfMap {
   }
 
   /** Throws for what the kernel refuses, and says what may be wrong. */
-  protected refuse(syscall: string, result: number, flags: bigint): void {
-    if (this.descriptor >= 0 && result === EINVAL && flags & BPF_F_LOCK) {
+  protected refuse(syscall: string, result: number, flags: number | bigint): void {
+    if (this.descriptor >= 0 && result === EINVAL && Number(flags) & BPF_F_LOCK) {
       const todo = "lock takes a value with a struct bpf_spin_lock in it";
       throw systemError(this.where, syscall, -result, { todo });
     }

@@ -4,8 +4,8 @@ import { MapType } from "../kernel/types.js";
 import { EntryMap } from "./hash.js";
 import type { MapHandle } from "./map.js";
 
-const BPF_ANY = 0n;
-const BPF_EXIST = 2n;
+const BPF_ANY = 0;
+const BPF_EXIST = 2;
 /** The key of maps that have none. */
 const nothing = new Uint8Array(0);
 

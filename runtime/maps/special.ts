@@ -209,7 +209,7 @@ export class SockMap<K> extends EntryMap<K, number> {
   }
 
   /** The kernel refuses to empty an empty slot of a SOCKMAP as if the index were wrong. */
-  protected override exists(syscall: string, result: number, flags?: bigint): boolean {
+  protected override exists(syscall: string, result: number, flags?: number | bigint): boolean {
     const isEmpty = syscall === "bpf_map_delete_elem" && result === EINVAL && this.type === MapType.SOCKMAP;
     return isEmpty && this.descriptor >= 0 ? false : super.exists(syscall, result, flags);
   }

@@ -1,6 +1,8 @@
+import { inspect } from "node:util";
 import { closedError, stateError } from "../errors.js";
 import { check, libbpf, libc, opts, orErrno, systemError } from "../ffi/native.js";
 import { type KernelTarget, openFromKernel, walkIds } from "../kernel/objects.js";
+import { linkTypeName } from "../kernel/types.js";
 import { text } from "./arguments.js";
 import { type LinkInfo, readLinkInfo } from "./link-info.js";
 
@@ -66,6 +68,21 @@ export class Link {
   readonly #links: Set<Link>;
   readonly #pins = new Set<string>();
   #backend: LinkBackend | undefined;
+
+  static {
+    // `Link of program "count" (SEC("xdp")): xdp, id 12, program 34`
+    const describe = function (this: Link): string {
+      const where = this.#where.replace(/^link/, "Link");
+      if (!this.#backend) return `${where}: destroyed`;
+      try {
+        const { type, id, programId, fallback } = this.info();
+        return `${where}: ${fallback ?? `${linkTypeName(type)}, id ${id}, program ${programId}`}`;
+      } catch (error) {
+        return `${where}: ${error}`;
+      }
+    };
+    Object.defineProperty(Link.prototype, inspect.custom, { value: describe });
+  }
 
   /** @param links where the owner keeps its links, in the order in which they were made. */
   constructor(where: string, backend: LinkBackend, links: Set<Link>) {

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { type BpfError, closedError, errnoName, stateError } from "../errors.js";
 import {
   check,
@@ -10,6 +11,7 @@ import {
   systemError,
 } from "../ffi/native.js";
 import { type KernelTarget, openFromKernel, walkIds } from "../kernel/objects.js";
+import { programTypeName } from "../kernel/types.js";
 import { descriptor, integer } from "./arguments.js";
 import { destroyAll, fdLink, Link, type LinkBackend, libbpfLink } from "./link.js";
 import { type ProgramInfo, readProgramInfo } from "./program-info.js";
@@ -69,6 +71,18 @@ export class BaseProgram {
   readonly type: number;
   readonly #owner: ProgramOwner;
   readonly #pointer: number;
+
+  static {
+    // `Xdp "count" (SEC("xdp")): xdp, fd 12`
+    const describe = function (this: BaseProgram): string {
+      const { state, opened } = this.#owner;
+      const section = opened ? "" : ` (SEC("${this.section}"))`;
+      const fd = opened?.fd ?? (state === "loaded" ? libbpf.bpf_program__fd(this.#pointer) : -1);
+      const shown = state === "closed" ? "closed" : fd < 0 ? "not loaded" : `fd ${fd}`;
+      return `${this.constructor.name} "${this.name}"${section}: ${programTypeName(this.type)}, ${shown}`;
+    };
+    Object.defineProperty(BaseProgram.prototype, inspect.custom, { value: describe });
+  }
 
   constructor(pointer: number, owner: ProgramOwner) {
     ProgramOwner.check(owner);

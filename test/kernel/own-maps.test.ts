@@ -14,6 +14,7 @@ import {
   PerCpuArrayMap,
   PerCpuHashMap,
   possibleCpus,
+  probe,
   Queue,
   RawMap,
   RingBuf,
@@ -112,6 +113,26 @@ describeKernel("maps without an object", () => {
     expect(thrown(() => BpfMap.create({ maxEntries: 1, numaNode: 1000 }, HashMap, u32, u64))).toMatchObject({
       code: "EINVAL",
     });
+    if (!probe.mapType(MapType.INSN_ARRAY)) {
+      const missing = thrown(() =>
+        BpfMap.create({ type: MapType.INSN_ARRAY, maxEntries: 1, keySize: 4, valueSize: 16 }, RawMap),
+      );
+      expect(missing.message).toBe(
+        'map "": bpf_map_create: this kernel has no maps of type insn_array (EINVAL) — Linux 6.19 or newer has them',
+      );
+    }
+    const bpffs = `/sys/fs/bpf/${uniqueName()}`;
+    using kinds = KernelMapKinds.load((opened) => {
+      for (const program of Object.values(opened.programs)) program.autoload = false;
+      for (const each of Object.values(opened.maps)) each.autocreate = false;
+      opened.programs.in_prog_array.autoload = true;
+    });
+    kinds.programs.in_prog_array.pin(bpffs);
+    expect(thrown(() => BpfMap.open({ pin: bpffs }, RawMap)).message).toMatch(
+      /is no map — is the path that of another/,
+    );
+    kinds.programs.in_prog_array.unpin(bpffs);
+    kinds.close();
     expect(openFds()).toBe(open);
     map.close();
     expect(openFds()).toBe(fds);

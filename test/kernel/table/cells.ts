@@ -75,3 +75,12 @@ export function render(outcomes: Outcomes, columns: readonly string[], corner: s
     "",
   ].join("\n");
 }
+
+/** The cells that neither came off nor have a known reason. */
+export function wrong(outcomes: Outcomes): string[] {
+  return Object.entries(outcomes).flatMap(([name, cells]) =>
+    Object.entries(cells)
+      .filter(([, cell]) => cell.startsWith("WRONG"))
+      .map(([column, cell]) => `${name}, ${column}: ${cell}`),
+  );
+}

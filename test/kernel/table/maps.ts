@@ -95,7 +95,7 @@ function batched(map: BpfMap): Batched {
 function batches(row: Row, raw: RawMap, key: Uint8Array, value: Uint8Array): void {
   const one = "one by one: the kernel has no such batch for this kind";
   const kernel = batched(raw);
-  row.try("update batch", () => updateBatch(kernel, { keys: key, values: value, count: 1 }, 0n) || one);
+  row.try("update batch", () => updateBatch(kernel, { keys: key, values: value, count: 1 }, 0) || one);
   raw.set(key, value);
   const read = (take: boolean): string | undefined => {
     let seen = 0;
