@@ -34,15 +34,17 @@ export interface Failed {
   readonly syscall?: string | undefined;
   /** What libbpf said meanwhile. */
   readonly said?: string | undefined;
-  /** A file or folder that it was about. */
-  readonly path?: string | undefined;
+  /** The path that was to be a pin. */
+  readonly pin?: string | undefined;
+  /** The folder that was to be a cgroup. */
+  readonly cgroup?: string | undefined;
 }
 
 /** What to do about a failure, or undefined when nothing is known. */
 export function hintFor(failed: Failed, machine: Machine = thisMachine): string | undefined {
   return (
     hintFromWords(failed.said ?? "", machine) ??
-    (failed.path === undefined ? undefined : hintFromPath(failed.syscall ?? "", failed.path, machine)) ??
+    hintFromPath(failed, machine) ??
     hintFromCode(failed, machine)
   );
 }
@@ -98,19 +100,19 @@ function escaped(name: string): string {
 }
 
 /** A path that is not where it has to be. */
-function hintFromPath(syscall: string, path: string, machine: Machine): string | undefined {
-  const type = fileSystemOf(path, machine);
-  if (/pin/.test(syscall) && type !== undefined && type !== "bpf")
-    return `${path} is on ${type}: pins live on bpffs — mount -t bpf bpf /sys/fs/bpf`;
-  if (/cgroup/i.test(syscall) && type !== undefined && type !== "cgroup2")
-    return `${path} is on ${type}, not in a cgroup of version 2: mount -t cgroup2 none DIR, or take one of its folders`;
+function hintFromPath({ pin, cgroup }: Failed, machine: Machine): string | undefined {
+  const type = fileSystemOf(pin ?? cgroup ?? "", machine);
+  if (pin !== undefined && type !== undefined && type !== "bpf")
+    return `${pin} is on ${type}, and pins live on bpffs: mount -t bpf bpf /sys/fs/bpf`;
+  if (cgroup !== undefined && type !== undefined && type !== "cgroup2")
+    return `${cgroup} is on ${type}, and it takes a folder of a mounted cgroup2: mount -t cgroup2 none DIR`;
   return undefined;
 }
 
 /** The type of the file system that a path is on. */
 function fileSystemOf(path: string, machine: Machine): string | undefined {
   const mounts = machine.read("/proc/self/mounts");
-  if (!mounts) return undefined;
+  if (!mounts || path === "") return undefined;
   const real = resolved(path);
   let [best, type] = ["", undefined as string | undefined];
   for (const line of mounts.split("\n")) {
@@ -131,7 +133,7 @@ function resolved(path: string): string {
   return `${resolved(folder === "" ? "/" : folder).replace(/\/$/, "")}/${name}`;
 }
 
-function hintFromCode({ code, syscall = "", said = "" }: Failed, machine: Machine): string | undefined {
+function hintFromCode({ code, said = "" }: Failed, machine: Machine): string | undefined {
   switch (code) {
     case "EPERM":
     case "EACCES":
@@ -142,8 +144,6 @@ function hintFromCode({ code, syscall = "", said = "" }: Failed, machine: Machin
       return "this kernel was built without BPF (CONFIG_BPF_SYSCALL)";
     case "EMFILE":
       return "this process has too many files open: raise its limit (ulimit -n)";
-    case "ENOSPC":
-      return /pin|map_update/.test(syscall) ? undefined : "a limit of the kernel's is reached";
     default:
       return undefined;
   }
@@ -201,7 +201,7 @@ function kernelBefore(machine: Machine, major: number, minor: number): boolean {
 export function lsmHint(machine: Machine = thisMachine): string | undefined {
   const active = machine.read("/sys/kernel/security/lsm")?.trim();
   if (active === undefined || active.split(",").includes("bpf")) return undefined;
-  return `the kernel runs LSM programs only with "bpf" in its list: boot it with lsm=${active},bpf`;
+  return `add bpf to the kernel's list of security modules: lsm=${active},bpf on its command line`;
 }
 
 /** How distributions call the package, and the first release that has libbpf 1. */

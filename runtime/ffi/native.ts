@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import { BpfError, type BpfErrorDetails, errnoName } from "../errors.js";
-import { hintFor } from "./hints.js";
+import { type Failed, hintFor } from "./hints.js";
 import { allocate, errno, libc } from "./koffi.js";
 import { saidBy } from "./print.js";
 
@@ -21,8 +21,13 @@ export const ENOSPC = -28;
 export const ENOTSUPP = -524;
 
 /** The result of a libbpf function that returns `-errno`; `where: what — what to do` thrown when it is one. */
-export function check(where: string, syscall: string, result: number): number {
-  if (result < 0) throw systemError(where, syscall, -result);
+export function check(
+  where: string,
+  syscall: string,
+  result: number,
+  paths: Pick<Failed, "pin" | "cgroup"> = {},
+): number {
+  if (result < 0) throw systemError(where, syscall, -result, paths);
   return result;
 }
 
@@ -40,9 +45,7 @@ export function systemError(
   details: Partial<BpfErrorDetails> & {
     readonly what?: string | undefined;
     readonly todo?: string | undefined;
-    /** A file or folder that it was about. */
-    readonly path?: string | undefined;
-  } = {},
+  } & Pick<Failed, "pin" | "cgroup"> = {},
 ): BpfError {
   const code = errnoName(number);
   const text =
@@ -50,7 +53,8 @@ export function systemError(
     getSystemErrorMap().get(-number)?.[1] ??
     (code === "ENOTSUPP" ? "not supported by this kernel" : code);
   const log = details.log || saidBy(syscall).join("") || undefined;
-  const hint = details.todo ?? hintFor({ code, syscall, said: log, path: details.path });
+  const hint =
+    details.todo ?? hintFor({ code, syscall, said: log, pin: details.pin, cgroup: details.cgroup });
   return new BpfError(`${where}: ${syscall}: ${text} (${code})${hint === undefined ? "" : ` — ${hint}`}`, {
     code,
     errno: number,

@@ -192,7 +192,7 @@ export abstract class BpfMap {
 
   /** Pins the map to a new path on bpffs (`bpf_obj_pin`): it outlives the process until {@link unpin}. */
   pin(path: string): void {
-    this.check("bpf_obj_pin", libbpf.bpf_obj_pin(this.descriptor, path));
+    this.check("bpf_obj_pin", libbpf.bpf_obj_pin(this.descriptor, path), { pin: path });
     this.#pinned.push(path);
   }
 
@@ -237,12 +237,12 @@ export abstract class BpfMap {
   }
 
   /** Throws for a negative result, as closed when the map is. */
-  protected check(syscall: string, result: number): number {
+  protected check(syscall: string, result: number, paths: { readonly pin?: string } = {}): number {
     if (result >= 0) return result;
     if (this.descriptor < 0) throw closedError(this.where);
     const isFull = result === E2BIG || (result === ENOSPC && syscall.startsWith("bpf_map_update"));
     const todo = `it holds at most ${this.maxEntries}: raise its max_entries, or delete some`;
-    throw systemError(this.where, syscall, -result, isFull ? { todo } : {});
+    throw systemError(this.where, syscall, -result, isFull ? { todo } : paths);
   }
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { BpfError } from "../errors.js";
-import { libc } from "../ffi/native.js";
+import { hintFor, libc } from "../ffi/native.js";
 
 /** Text for C: a string without NUL. */
 export function text(value: unknown, name: string, where = "attach()"): string {
@@ -113,7 +113,8 @@ export function interfaceIndex(where: string, target: string | InterfaceTarget):
   const name = text(given.interface, "interface");
   const found = libc.if_nametoindex(name);
   if (found > 0) return found;
-  throw new BpfError(`${where}: there is no network interface "${name}" — see "ip link"`, {
+  const hint = hintFor({ code: "ENODEV" }) ?? 'see "ip link"';
+  throw new BpfError(`${where}: there is no network interface "${name}" — ${hint}`, {
     code: "ENODEV",
     errno: 19,
     syscall: "if_nametoindex",

@@ -1,3 +1,4 @@
+import { hintFor } from "../ffi/native.js";
 import { choice, flag, withFile } from "./arguments.js";
 import type { Link } from "./link.js";
 import { type Attachments, type OrderOptions, order, orderTodos, queryAttachments } from "./order.js";
@@ -39,9 +40,15 @@ export class Cgroup<How extends Target = "section"> extends BaseProgram {
     const given = target as CgroupTarget;
     const place = order(given ?? {});
     const flags = (place.flags ?? 0) | (flag(given?.preorder, "preorder") ? BPF_F_PREORDER : 0);
+    const folder = typeof given?.cgroup === "string" ? given.cgroup : undefined;
+    const elsewhere = (code: string): string | undefined => folder && hintFor({ code, cgroup: folder });
     const todos = {
-      EINVAL: given?.preorder ? "preorder needs kernel 6.15" : "is it a cgroup of version 2?",
-      EBADF: "is it the folder of a cgroup of version 2?",
+      get EINVAL(): string {
+        return given?.preorder ? "preorder needs kernel 6.15" : this.EBADF;
+      },
+      get EBADF(): string {
+        return elsewhere("EBADF") ?? "is it the folder of a cgroup of version 2?";
+      },
       ...orderTodos("6.16", given ?? {}),
     };
     const attach_type = this.#attachType(given?.direction);

@@ -166,7 +166,7 @@ export class Link {
         this.#where,
         `is ${length} links of the kernel, one for each CPU — attach({ cpu }) makes one`,
       );
-    check(this.#where, "bpf_obj_pin", libbpf.bpf_obj_pin(this.fd, pinned));
+    check(this.#where, "bpf_obj_pin", libbpf.bpf_obj_pin(this.fd, pinned), { pin: pinned });
     this.#pins.add(pinned);
   }
 

@@ -3,6 +3,8 @@ import { type BpfError, closedError, errnoName, stateError } from "../errors.js"
 import {
   check,
   errno,
+  type Failed,
+  hintFor,
   libbpf,
   libc,
   linkCreate,
@@ -135,8 +137,8 @@ export class BaseProgram {
   /** Pins the program to a new path on bpffs (`bpf_program__pin`): it stays in the kernel until it is unpinned. */
   pin(path: string): void {
     const { fd } = this;
-    if (this.#owner.opened) check(this.where, "bpf_obj_pin", libbpf.bpf_obj_pin(fd, path));
-    else check(this.where, "bpf_program__pin", libbpf.bpf_program__pin(this.#pointer, path));
+    if (this.#owner.opened) check(this.where, "bpf_obj_pin", libbpf.bpf_obj_pin(fd, path), { pin: path });
+    else check(this.where, "bpf_program__pin", libbpf.bpf_program__pin(this.#pointer, path), { pin: path });
   }
 
   /** Removes a pin (`bpf_program__unpin`). */
@@ -182,7 +184,7 @@ export class BaseProgram {
           .at(-1)
           ?.replace(/^libbpf: (prog '[^']*': )?/, "")
           .trim(),
-        todo: todo?.[errnoName(call.errno)] ?? todos[errnoName(call.errno)],
+        todo: this.#todo({ code: errnoName(call.errno), syscall, said: call.said.join("") }, todo),
         ...(syscall === "bpf_program__attach" && call.errno === EOPNOTSUPP && noTarget),
       });
     // A logger may have closed the object.
@@ -240,11 +242,13 @@ export class BaseProgram {
   }
 
   #refused(syscall: string, result: number, own?: Todos): BpfError {
-    const code = errnoName(-result);
-    return systemError(this.where, syscall, -result, {
-      program: this.name,
-      todo: own?.[code] ?? todos[code],
-    });
+    const todo = this.#todo({ code: errnoName(-result), syscall }, own);
+    return systemError(this.where, syscall, -result, { program: this.name, todo });
+  }
+
+  /** What the kind of program knows about an errno, what this machine tells, or what is often so. */
+  #todo(failed: Failed, own?: Todos): string | undefined {
+    return own?.[failed.code] ?? hintFor(failed) ?? todos[failed.code];
   }
 
   /** `BPF_*` attach type that the section or the object gives the program. */

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import { BpfError } from "../errors.js";
-import { libbpf, opts } from "../ffi/native.js";
+import { libbpf, lsmHint, opts } from "../ffi/native.js";
 import { cookie, descriptor, text } from "./arguments.js";
 import type { Link } from "./link.js";
 import { type AttachArguments, BaseProgram, type CookieOptions, type Target } from "./program.js";
@@ -78,17 +77,10 @@ export class Lsm extends Tracing {
 
 /** Throws where the kernel has LSM programs attached and never runs them. */
 export function checkLsm(where: string): void {
-  let modules: string;
-  try {
-    modules = readFileSync("/sys/kernel/security/lsm", "utf8");
-  } catch {
-    // Not mounted: nobody knows.
-    return;
-  }
-  if (modules.trim().split(",").includes("bpf")) return;
+  const hint = lsmHint();
+  if (hint === undefined) return;
   throw new BpfError(
-    `${where}: the kernel was started without bpf among its security modules, and would never run it — ` +
-      `add bpf to lsm=${modules.trim()} of the kernel's command line`,
+    `${where}: the kernel was started without bpf among its security modules, and would never run it — ${hint}`,
     { code: "EOPNOTSUPP", errno: 95 },
   );
 }

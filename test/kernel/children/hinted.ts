@@ -1,0 +1,35 @@
+// Does one thing that fails on a machine like the one it was put in, and prints the error's message.
+import { Kprobe } from "../../../samples/kprobe/kprobe.skel.js";
+import { Kernel } from "../../fixtures/kernel.skel.js";
+import { KernelHalves } from "../../fixtures/kernel-halves.skel.js";
+import { KernelPrograms } from "../../fixtures/kernel-programs.skel.js";
+import { Refusals } from "../../fixtures/refusals.skel.js";
+import { only } from "../child.js";
+
+const [what, path = ""] = process.argv.slice(2) as [string, string?];
+
+const cases: Record<string, () => unknown> = {
+  load: () => Kernel.load(only("reflect")).close(),
+  relocate: () =>
+    Refusals.load(({ programs }) => {
+      for (const [name, program] of Object.entries(programs)) program.autoload = name === "missing_field";
+    }),
+  attach: () => Kernel.attach(only("reflect")).close(),
+  tracepoint: () => KernelHalves.attach(),
+  pin: () => Kernel.load(only("reflect")).maps.samples.pin(path),
+  cgroup: () => KernelPrograms.load().programs.on_cgroup.attach({ cgroup: path }),
+  interface: () => Kernel.load(only("by_xdp")).programs.by_xdp.attach("eth99"),
+  function: () => {
+    const { programs } = Kprobe.load();
+    const [program] = Object.values(programs) as unknown as { attach(target: object): unknown }[];
+    program!.attach({ function: path });
+  },
+};
+
+try {
+  cases[what]!();
+  console.log("nothing");
+} catch (error) {
+  console.log((error as Error).message.split("\n")[0]);
+}
+process.exit(0);

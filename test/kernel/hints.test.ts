@@ -1,0 +1,123 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeKernel, run } from "./kernel.js";
+
+/** What a child says that does `what` on a machine made by `prefix`. */
+async function said(what: string, prefix: string[] = [], path = ""): Promise<string> {
+  const { code, out, err } = await run("hinted", [what, path], 60_000, prefix);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  return out.trimEnd();
+}
+
+/** In a mount namespace of its own, after a command. */
+const mounted = (command: string): string[] => ["unshare", "-m", "sh", "-c", `${command}; exec "$@"`, "sh"];
+const without = (...names: string[]): string[] => [
+  ...["setpriv", "--inh-caps=-all", "--ambient-caps=-all"],
+  `--bounding-set=${names.map((name) => `-${name}`).join()}`,
+];
+const compiler = spawnSync("cc", ["--version"]).status === 0;
+const distribution = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "bpf-tsgen-hints-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A shared library without any function, that needs another library. */
+function library(name: string, needs?: string): string {
+  const source = join(folder, "nothing.c");
+  writeFileSync(source, "int bpf_tsgen_nothing;\n");
+  const path = join(folder, name);
+  const needed = needs ? [join(folder, needs)] : [];
+  if (needs) execFileSync("cc", ["-shared", `-Wl,-soname,${needs}`, "-o", needed[0]!, source]);
+  execFileSync("cc", ["-shared", "-Wl,--no-as-needed", "-o", path, source, ...needed]);
+  if (needs) rmSync(needed[0]!);
+  return path;
+}
+
+describeKernel("hints, on machines that are like that", () => {
+  test.concurrent("no capabilities", async () => {
+    expect(await said("load", without("all"))).toMatch(
+      / — this process lacks CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN(, and kernel\.unprivileged_bpf_disabled is [12])?: run it as root/,
+    );
+  });
+
+  test.concurrent("all but the one for networking", async () => {
+    const message = await said("load", without("sys_admin", "net_admin"));
+    expect(message === "nothing" || / — this process lacks CAP_NET_ADMIN: /.test(message), message).toBe(
+      true,
+    );
+  });
+
+  test.concurrent("a user namespace", async () => {
+    expect(await said("load", ["unshare", "--user", "--map-root-user"])).toMatch(
+      / — it has its privileges in a user namespace only/,
+    );
+  });
+
+  test.concurrent("no kernel BTF", async () => {
+    const empty = mounted("mount -t tmpfs none /sys/kernel/btf");
+    const message = await said("relocate", empty);
+    expect(message).toMatch(
+      /BTF.* — this kernel brings no BTF \(CONFIG_DEBUG_INFO_BTF\): open\(\{ btfPath \}\)/,
+    );
+  });
+
+  test.concurrent("tracefs is not mounted", async () => {
+    const command =
+      "umount -l /sys/kernel/tracing; umount -l /sys/kernel/debug/tracing; umount -l /sys/kernel/debug";
+    expect(await said("attach", mounted(`(${command}) 2>/dev/null`))).toMatch(
+      / — tracefs is not mounted: mount -t tracefs tracefs \/sys\/kernel\/tracing$/,
+    );
+  });
+
+  test.concurrent("no such tracepoint, no such function, no such interface", async () => {
+    expect(await said("tracepoint")).toMatch(
+      / — this kernel has no such tracepoint: see \/sys\/kernel\/.*\/syscalls$/,
+    );
+    expect(await said("function", [], "bpf_tsgen_no_such_function")).toMatch(
+      / — this kernel has no such function, or the compiler has inlined it/,
+    );
+    expect(await said("interface")).toMatch(/"eth99" — this network namespace has .*\blo\b/);
+  });
+
+  test.concurrent("pins and cgroups where there are none", async () => {
+    expect(await said("pin", mounted(`mount -t tmpfs none ${folder}`), `${folder}/pin`)).toMatch(
+      / — \S+\/pin is on tmpfs, and pins live on bpffs: mount -t bpf bpf \/sys\/fs\/bpf$/,
+    );
+    expect(await said("cgroup", [], "/proc")).toMatch(
+      / — \/proc is on proc, and it takes a folder of a mounted cgroup2/,
+    );
+  });
+
+  test.concurrent("no libbpf: the package of this distribution", async () => {
+    const message = await said("load", ["env", `LIBBPF_PATH=${folder}/none.so`]);
+    expect(message).toMatch(/none\.so: .*cannot open shared object file.* — /);
+    if (/^ID=debian$/m.test(distribution))
+      expect(message).toContain("— apt-get install libbpf1, or set LIBBPF_PATH");
+  });
+
+  test.concurrent("another distribution, by its os-release", async () => {
+    const release = join(folder, "os-release");
+    writeFileSync(release, "ID=alpine\nVERSION_ID=3.20.0\n");
+    const there = mounted(`mount --bind ${release} /etc/os-release`);
+    expect(await said("load", [...there, "env", `LIBBPF_PATH=${folder}/none.so`])).toContain(
+      "— apk add libbpf, or",
+    );
+  });
+
+  test.skipIf(!compiler)("a libbpf that is too old, or of another C library", async () => {
+    const old = library("old.so");
+    expect(await said("load", ["env", `LIBBPF_PATH=${old}`])).toMatch(
+      /: this libbpf has no such function — install libbpf \d\.\d+ or newer/,
+    );
+    const other = library("musl.so", "libc.musl-x86_64.so.1");
+    expect(await said("load", ["env", `LIBBPF_PATH=${other}`])).toMatch(
+      / — that libbpf is for musl, and this Node\.js uses glibc: /,
+    );
+  });
+});
