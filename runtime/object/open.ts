@@ -18,7 +18,7 @@ export interface OpenOptions {
   readonly btfPath?: string | undefined;
   /** Where on bpffs maps with `LIBBPF_PIN_BY_NAME` are pinned; `/sys/fs/bpf` when left out. */
   readonly pinRoot?: string | undefined;
-  /** A BPF token's bpffs, for loading without privileges; needs libbpf 1.5. */
+  /** A BPF token's bpffs, for loading without privileges; needs libbpf 1.4 and kernel 6.9. */
   readonly tokenPath?: string | undefined;
   /** Accepts map definitions with attributes that this libbpf does not know. */
   readonly relaxedMaps?: boolean | undefined;

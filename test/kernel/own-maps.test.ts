@@ -284,6 +284,18 @@ describeKernel("many entries at once", () => {
     using hash = BpfMap.create({ maxEntries: 1000 }, PerCpuHashMap, u32, u32);
     hash.fill(5, 6);
     expect(hash.get(5)).toEqual(new Array(possibleCpus()).fill(6));
+    // Kernels before 7.0 say so.
+    for (const setCpu of [() => percpu.setCpu(999, 0, 8n), () => hash.setCpu(5, 0, 8)]) {
+      try {
+        setCpu();
+      } catch (error) {
+        expect(String(error)).toMatch(/EINVAL.* — Linux 7.0 or newer stores that of one CPU/);
+        continue;
+      }
+      expect(percpu.get(999)).toEqual([8n, ...Array<bigint>(possibleCpus() - 1).fill(7n)]);
+    }
+    for (const cpu of [-1, 0.5, possibleCpus()]) expect(() => hash.setCpu(5, cpu, 8)).toThrow(RangeError);
+    expect(() => hash.setCpu(5, 0, -1)).toThrow(RangeError);
   });
 
   test("values of any size: batches shrink with them", () => {

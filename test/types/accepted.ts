@@ -1,4 +1,5 @@
 /** What must compile: an application of each skeleton, as people write it. Nothing here runs. */
+import { BpfMap, codecs, HashMap, type Owned, PerCpuArrayMap, RawMap } from "bpf-tsgen-runtime";
 import * as bpf from "bpf-tsgen-runtime/codegen";
 import { Hostile, Members, Promoted } from "../golden/hostile.skel.js";
 import { Kinds } from "../golden/kinds.skel.js";
@@ -219,4 +220,15 @@ export function without(): void {
   Kinds.attach((opened) => (opened.rodata.limit = 1), { object: "kinds.bpf.o" }).close();
   Types.load((opened) => (opened.rodata.verbose = true)).close();
   Types.attach().close();
+}
+
+/** Maps without an object have the types of their codecs. */
+export function ownMaps(): void {
+  const made = BpfMap.create({ maxEntries: 8 }, HashMap, codecs.u32, Pair);
+  same<typeof made, Owned<HashMap<number, Pair>>>(true);
+  made.set(1, { x: 1, y: 2 }, { mode: "create", lock: true });
+  const slots = BpfMap.open({ pin: "/sys/fs/bpf/slots" }, PerCpuArrayMap, codecs.u64);
+  same<typeof slots, Owned<PerCpuArrayMap<bigint>>>(true);
+  const raw = BpfMap.open({ id: 1 }, RawMap);
+  same<typeof raw, Owned<RawMap>>(true);
 }

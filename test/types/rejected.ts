@@ -1,4 +1,5 @@
 /** What must not compile: the mistakes that a typed skeleton is there to find. Nothing here runs. */
+import { BpfMap, codecs, HashMap, RawMap } from "bpf-tsgen-runtime";
 import type * as bpf from "bpf-tsgen-runtime/codegen";
 import { Kinds } from "../golden/kinds.skel.js";
 import { type Address, type Arrays, type Nested, type Pair, State, Types } from "../golden/types.skel.js";
@@ -160,4 +161,21 @@ export function without(): void {
   Kinds.load((opened) => (opened.rodata.limit = 1));
   // @ts-expect-error no object
   Kinds.attach(undefined, {});
+}
+
+/** Maps without an object. */
+export function ownMaps(): void {
+  // @ts-expect-error a class needs its codecs
+  BpfMap.create({ maxEntries: 8 }, HashMap, codecs.u32);
+  // @ts-expect-error one codec too many
+  BpfMap.open({ id: 1 }, RawMap, codecs.u32);
+  // @ts-expect-error by id or by pin
+  BpfMap.open({}, RawMap);
+  // @ts-expect-error which class?
+  BpfMap.open({ id: 1 });
+  const made = BpfMap.create({ maxEntries: 8 }, HashMap, codecs.u32, codecs.u64);
+  // @ts-expect-error a number for a 64-bit integer
+  made.set(1, 1);
+  // @ts-expect-error there is no such option
+  made.set(1, 1n, { locked: true });
 }
