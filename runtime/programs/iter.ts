@@ -48,6 +48,15 @@ export type IterTarget =
   | (IterCgroup & Absent<IterMap | IterTask>)
   | (IterTask & Absent<IterMap | IterCgroup>);
 
+/** Sections of the iterators that each can be said of; of a program that was opened in the kernel it is not known. */
+const fitting = {
+  map: /^$|\/(bpf_map_elem|sockmap|bpf_sk_storage_map)$/,
+  cgroup: /^$|\/cgroup$/,
+  pid: /^$|\/task/,
+  tid: /^$|\/task/,
+  pidfd: /^$|\/task/,
+} as const;
+
 type IterArguments<How extends Target> = How extends "section" ? [target?: IterTarget] : [target: IterTarget];
 
 /** `SEC("iter/...")`: runs for each of the kernel's tasks, maps, sockets, …, and writes what a reader gets. */
@@ -62,7 +71,10 @@ export class Iter<How extends Target = "section"> extends BaseProgram {
       throw new TypeError(`${this.where}: map, cgroup, pid, tid and pidfd exclude each other`);
     if (order !== undefined && cgroup === undefined)
       throw new TypeError(`${this.where}: order is of cgroups — attach({ cgroup, order })`);
-    // union bpf_iter_link_info
+    // A union in C: the kernel would take a map for a task.
+    for (const [name, fits] of Object.entries(fitting))
+      if (given[name as keyof typeof given] !== undefined && !fits.test(this.section))
+        throw new TypeError(`${this.where}: goes through no ${name} — is it another iterator's?`);
     if (map !== undefined) return this.#attach(descriptor((map as IterMap["map"] | null)?.fd, "map"), 0, 0);
     if (tid !== undefined) return this.#attach(integer(tid, "tid", 1, 0x7fff_ffff), 0, 0);
     if (pid !== undefined) return this.#attach(0, integer(pid, "pid", 1, 0x7fff_ffff), 0);

@@ -15,7 +15,12 @@ export interface CookiesOptions {
 
 /** Functions of the kernel: those that match a pattern, the named ones, or those at addresses. */
 export type KprobeMultiTarget =
-  | { readonly pattern: string; readonly functions?: undefined; readonly addresses?: undefined }
+  | {
+      readonly pattern: string;
+      readonly functions?: undefined;
+      readonly addresses?: undefined;
+      readonly cookies?: undefined;
+    }
   | ({ readonly functions: readonly string[]; readonly addresses?: undefined } & CookiesOptions)
   | ({ readonly addresses: readonly bigint[]; readonly functions?: undefined } & CookiesOptions);
 
@@ -146,7 +151,13 @@ export class KprobeMulti<How extends Target = "section"> extends BaseProgram {
 
 /** Functions or places of a program or shared library: those that match a pattern, the named ones, or offsets in its file. */
 export type UprobeMultiTarget = { readonly path: string } & (
-  | { readonly pattern: string; readonly symbols?: undefined; readonly offsets?: undefined }
+  | {
+      readonly pattern: string;
+      readonly symbols?: undefined;
+      readonly offsets?: undefined;
+      readonly cookies?: undefined;
+      readonly refCtrOffsets?: undefined;
+    }
   | ({ readonly symbols: readonly string[]; readonly offsets?: undefined } & UprobeMultiLists)
   | ({ readonly offsets: readonly (number | bigint)[]; readonly symbols?: undefined } & UprobeMultiLists)
 );
@@ -223,7 +234,7 @@ export class UprobeMulti<How extends Target = "section"> extends BaseProgram {
 
 /** Functions of the kernel by a pattern, or by the ids of their types in its BTF. */
 export type TracingMultiTarget =
-  | { readonly pattern: string; readonly ids?: undefined }
+  | { readonly pattern: string; readonly ids?: undefined; readonly cookies?: undefined }
   | ({ readonly ids: readonly number[]; readonly pattern?: undefined } & CookiesOptions);
 
 /** `SEC("fentry.multi/...")`, `SEC("fexit.multi/...")`, `SEC("fsession.multi/...")`: as {@link KprobeMulti}, with less overhead. */

@@ -32,12 +32,20 @@ export function findBinary(where: string, path: string): string {
   for (const folder of folders.flatMap((each) => each?.split(":") ?? [])) {
     if (folder === "") continue;
     const candidate = `${folder}/${path}`;
-    if (statSync(candidate, { throwIfNoEntry: false })?.isFile()) return candidate;
+    if (isFile(candidate)) return candidate;
   }
   throw new BpfError(`${where}: there is no ${isLibrary ? "library" : "program"} "${path}" — give its path`, {
     code: "ENOENT",
     errno: 2,
   });
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** The functions of a program or library whose names match a pattern; read piece by piece, libraries being large. */

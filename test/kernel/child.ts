@@ -1,4 +1,5 @@
 // What child processes share with the tests. It does not know vitest, which runs in tests only.
+import { readFileSync } from "node:fs";
 import type { Opened } from "../../runtime/index.js";
 import type { Kernel } from "../fixtures/kernel.skel.js";
 
@@ -13,4 +14,9 @@ export function only(...programs: (keyof Kernel["programs"])[]): (opened: Opened
 /** Calls getppid(2), to which the programs of `kernel.bpf.c` are attached, `times` times. */
 export function trigger(times = 1): void {
   for (let i = 0; i < times; i++) void process.ppid;
+}
+
+/** The C library that this process uses. */
+export function libcPathOfThis(): string {
+  return /\/\S*libc[.-]\S*so\S*/.exec(readFileSync("/proc/self/maps", "utf8"))![0];
 }

@@ -16,6 +16,9 @@ describeKernel("misuse", () => {
     ["misuse-kinds", "programs closed"],
     ["misuse-kinds", "made"],
     ["misuse-kinds", "forged"],
+    ["misuse-programs", "loaded"],
+    ["misuse-programs", "parts"],
+    ["misuse-programs", "closed"],
     ["misuse-raw", "loaded"],
     ["misuse-raw", "closed"],
   ])(
@@ -25,7 +28,7 @@ describeKernel("misuse", () => {
       try {
         const log = join(folder, "log");
         // What goes by the number of an interface must not meet this machine's.
-        const own = child === "misuse-raw" ? ["unshare", "-n"] : [];
+        const own = /-(raw|programs)$/.test(child) ? ["unshare", "-n"] : [];
         const { code, signal, out, err } = await run(child, [log, state], 50_000, own);
         const lastCall = readFileSync(log, "utf8").trimEnd().split("\n").at(-1);
         expect({ code, signal, lastCall: code === 0 ? "" : lastCall, err: code === 0 ? "" : err }).toEqual({

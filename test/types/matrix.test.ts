@@ -29,7 +29,9 @@ const skeletons = [
     .filter((file) => file.endsWith(".skel.ts") && file !== "options.skel.ts")
     .map((file) => join(root, "test/golden", file)),
 ];
-const applications = ["accepted.ts", "rejected.ts"].map((file) => join(root, "test/types", file));
+const applications = ["accepted.ts", "attach.ts", "rejected.ts"].map((file) =>
+  join(root, "test/types", file),
+);
 
 // Inside the workspace, so that `bpf-tsgen-runtime` and `@types/node` are found as a user's compiler finds them.
 const folder = mkdtempSync(join(modules, ".matrix-"));
