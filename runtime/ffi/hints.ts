@@ -51,6 +51,10 @@ export function hintFor(failed: Failed, machine: Machine = thisMachine): string 
 
 /** libbpf names what it did not find. */
 function hintFromWords(said: string, machine: Machine): string | undefined {
+  if (/map '[^']*': failed to create: Invalid argument/.test(said))
+    return "are its type, its max_entries and the sizes of its keys and values what this kernel takes?";
+  if (/map '[^']*': failed to create: (Cannot allocate memory|Argument list too long)/.test(said))
+    return "give it fewer max_entries, or smaller values";
   if (/extern \(func ksym\)/.test(said))
     return "this kernel has no such kfunc: declare it __weak, and call it only if bpf_ksym_exists()";
   const [, category, tracepoint] = /tracepoint '([^'/]+)\/([^']+)'/.exec(said) ?? [];

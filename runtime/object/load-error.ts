@@ -25,7 +25,14 @@ export function loadError(failure: Failure): BpfError {
   const reason = reasonOf(said);
   const program = refused?.[1] ?? /^prog '([^']*)': /.exec(reason ?? "")?.[1];
   if (!refused?.[2])
-    return systemError(where, syscall, errno, { what: reason, program, log: output || undefined });
+    return systemError(where, syscall, errno, {
+      what: reason,
+      todo:
+        hintFor({ code: errnoName(errno), syscall, said: output }) ??
+        (said.length > 1 ? "this error's `log` has all that libbpf said" : undefined),
+      program,
+      log: output || undefined,
+    });
   return refusal(failure, program!, refused[2]);
 }
 
