@@ -189,9 +189,8 @@ class Reader {
     const members = this.#text(call).startsWith("bpf.structOps(") ? this.#shadow(member, call) : undefined;
     const codecs = call.arguments.slice(1).map((codec) => this.#text(codec));
     const said =
-      /^`(.*?)`(?:, by `(.*)`| of `(.*)`|, `(.*)` to `(.*)`)?(?:, (\d+) (?:bytes|pages|entry|entries))?\.$/s.exec(
-        this.#doc(member),
-      ) ?? [];
+      /^`(.*?)`(?:, by `(.*)`| of `(.*)`|, `(.*)` to `(.*)`)?(?:, (\d+) \w+)?\.$/s.exec(this.#doc(member)) ??
+      [];
     const [, type = "", only, record, from, to, entries = "0"] = said;
     const key = only ?? from;
     const value = record ?? to;
