@@ -88,7 +88,7 @@ export function struct<T extends object>(spec: StructSpec<T>): Codec<T> & KeyFor
       return new StructView(m, at, available);
     },
     live(m, at) {
-      liveFields ??= fieldProperties(fields, live);
+      liveFields ??= Owned.properties(fields);
       return Object.defineProperties(Decoded ? new Decoded(m, at) : new Owned(m, at), liveFields);
     },
   };
@@ -137,6 +137,8 @@ function live(codec: FieldCodec): (m: OwnMemory, at: number) => unknown {
 class Owned {
   readonly #memory: OwnMemory;
   readonly #at: number;
+  /** The structs, unions and arrays that members have been read as. */
+  #members: Map<string, unknown> | undefined;
   constructor(m: OwnMemory, at: number) {
     this.#memory = m;
     this.#at = at;
@@ -146,6 +148,23 @@ class Owned {
   }
   get [AT](): number {
     return this.#at;
+  }
+  /** Properties for members; one that is a struct, a union or an array is made when first read, and kept. */
+  static properties(fields: FieldTable): PropertyDescriptorMap {
+    const properties = fieldProperties(fields, live);
+    for (const [name, [offset, codec]] of Object.entries(fields)) {
+      if (!codec.live) continue;
+      properties[name]!.get = function (this: Owned) {
+        this.#members ??= new Map();
+        let member = this.#members.get(name);
+        if (member === undefined) {
+          member = codec.live!(this.#memory, this.#at + offset);
+          this.#members.set(name, member);
+        }
+        return member;
+      };
+    }
+    return properties;
   }
   static {
     Object.defineProperties(Owned.prototype, {
@@ -185,7 +204,7 @@ function unionsClass(parts: readonly UnionPart[]): UnionsClass {
     }
   }
   for (const { at, fields } of parts)
-    Object.defineProperties(WithUnions.prototype, fieldProperties(shifted(fields, at), live));
+    Object.defineProperties(WithUnions.prototype, Owned.properties(shifted(fields, at)));
   return WithUnions;
 }
 

@@ -97,7 +97,8 @@ type ExactlyOne<M> = [keyof M] extends [never]
 
 /**
  * An array in memory: its elements are read and written in place. An index outside reads as undefined, as in
- * any array, and is a RangeError when written.
+ * any array, and is a RangeError when written. Looking at all of a large one is fastest by iteration, or in a
+ * {@link copy}.
  */
 export interface ArrayView<E> {
   readonly length: number;

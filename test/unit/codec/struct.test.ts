@@ -442,3 +442,15 @@ test("a union without members is written as zeros", () => {
   expect(encode(Nothing, kept)).toEqual(Uint8Array.of(1, 2, 3, 4));
   expect(encode(Nothing, { ...kept })).toEqual(Uint8Array.of(1, 2, 3, 4));
 });
+
+test("what a union's member reads as is made once, and stays live", () => {
+  const addr = decode(Addr, new Uint8Array(16));
+  const { port, words } = addr;
+  expect([addr.port === port, addr.words === words]).toEqual([true, true]);
+  addr.port = { port: 0x0201, name: "x" };
+  expect([port.port, words[2]]).toEqual([0x0201, 0x0201]);
+  words[2] = 7;
+  expect(addr.port.port).toBe(7);
+  expect({ ...addr }.port).toBeUndefined();
+  expect(decode(Addr, new Uint8Array(16)).port).not.toBe(port);
+});
