@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -146,9 +154,9 @@ describeKernel("objects without a skeleton", () => {
       [() => calls.lookup(u32, {} as never, 1), TypeError, /value: a codec such as u32 is needed/],
       [() => object.map("by_cpu").lookup(u32, u64, 0), RangeError, /its values have \d+ bytes/],
     ] as const) {
-      const error = thrown(action);
       // One possible CPU makes a per-CPU value an ordinary one.
       if (possibleCpus() === 1 && String(action).includes("by_cpu")) continue;
+      const error = thrown(action);
       expect(error).toBeInstanceOf(kind);
       expect(error.message).toMatch(message);
     }
@@ -190,7 +198,7 @@ describeKernel("objects without a skeleton", () => {
   test("kconfig: text in place of the running kernel's", () => {
     const answer = (kconfig?: string): number => {
       using object = BpfObject.open(path, { kconfig }).load();
-      return object.program("configured").testRun().retval;
+      return object.program("configured").testRun({ data: new Uint8Array(64) }).retval;
     };
     expect(answer()).toBe(0);
     expect(answer("CONFIG_OF_THE_TEST=4711\n")).toBe(4711);
@@ -248,7 +256,9 @@ describeKernel("objects without a skeleton", () => {
     const program = object.program("on_getppid");
     const link = program.attach();
     const pin = `/sys/fs/bpf/bpf-tsgen-pin-${process.pid}`;
-    for (const pinnable of [program, object.map("calls"), link]) {
+    // Before 5.15 the kernel has no link for a tracepoint.
+    const isLink = readFileSync(`/proc/self/fdinfo/${link.fd}`, "utf8").includes("link_id");
+    for (const pinnable of [program, object.map("calls"), ...(isLink ? [link] : [])]) {
       pinnable.pin(pin);
       expect(existsSync(pin)).toBe(true);
       expect(thrown(() => pinnable.pin(pin))).toMatchObject({ code: "EEXIST" });

@@ -22,6 +22,7 @@ const programs = [
   "true",
   "setpriv",
   "nsenter",
+  "tc",
   "getent",
   "rm",
 ];
