@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, rmdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { BpfMap, cidr, codecs, possibleCpus, RingBuf, UserRingBuf } from "../../runtime/index.js";
 import { KernelMaps } from "../fixtures/kernel-maps.skel.js";
-import { describeKernel, openFds, openPidfd, thrown, trigger } from "./kernel.js";
+import { describeKernel, openFds, openPidfd, run, thrown, trigger } from "./kernel.js";
 
 /** Everything attached, with the calls of this process counting. */
 function attached(): ReturnType<typeof KernelMaps.attach> {
@@ -142,6 +142,11 @@ describeKernel("maps of every kind", () => {
     expect([by_key.delete(1n), by_key.delete(1n)]).toEqual([true, false]);
     expect(() => slots.create({ maxEntries: 0 })).toThrow(RangeError);
     expect(openFds()).toBe(fds);
+  });
+
+  test("packets reach an AF_XDP socket that is in an XSKMAP", async () => {
+    const { out, err } = await run("af-xdp", [], 30_000, ["unshare", "--net"]);
+    expect({ out, err }).toEqual({ out: "received\n", err: "" });
   });
 
   test("user ring buffers take records until they are full, and BPF reads them", () => {

@@ -59,3 +59,19 @@ export function cookieOf(socket: number): bigint {
 export function pidfd(pid: number): number {
   return call("long syscall(long, int, unsigned int)")(434, pid, 0);
 }
+
+/** Sends a datagram to a socket of {@link udpSocket}, which has it when this returns. */
+export function sendTo(socket: number): void {
+  const address = new Uint8Array(16);
+  call("int getsockname(int, void *, void *)")(socket, address, new Uint32Array([16]));
+  const from = udpSocket();
+  call("int64_t sendto(int, void *, size_t, int, void *, uint32_t)")(
+    from,
+    new Uint8Array(8),
+    8,
+    0,
+    address,
+    16,
+  );
+  call("int close(int)")(from);
+}

@@ -35,7 +35,7 @@ import { valueBytes } from "../../../runtime/maps/map.js";
 import { KernelMapKinds } from "../../fixtures/kernel-map-kinds.skel.js";
 import { trigger } from "../child.js";
 import { type Outcomes, Row, refused, same } from "./cells.js";
-import { cookieOf, pidfd, udpSocket, xdpSocket } from "./descriptors.js";
+import { cookieOf, pidfd, sendTo, udpSocket, xdpSocket } from "./descriptors.js";
 
 type Kinds = ReturnType<typeof KernelMapKinds.load>;
 type Maps = Kinds["maps"];
@@ -567,18 +567,22 @@ function sockets(row: Row, name: "sockmap" | "sockhash"): void {
 }
 
 function reuseport(row: Row): void {
-  using kinds = load(["reuseport_sockarray"], []);
+  using kinds = load(["reuseport_sockarray"], ["on_reuseport_sockarray"]);
   const map = kinds.maps.reuseport_sockarray;
   const socket = udpSocket();
   try {
     common(row, map, () => BpfMap.create({ type: MapType.REUSEPORT_SOCKARRAY, maxEntries: 1 }, FdArray));
     row.try("set", () => map.set(1, socket));
     row.try("get", () => same([map.cookie(1), map.cookie(0)], [cookieOf(socket), undefined]));
+    row.try("JS to BPF", () => {
+      using _link = kinds.programs.on_reuseport_sockarray.attach({ socket });
+      sendTo(socket);
+      same(kinds.bss.seen, 77n);
+    });
     row.try("modes", () => refused("EEXIST", () => map.set(1, socket, { mode: "create" })));
     row.try("delete", () => same([map.delete(1), map.delete(1)], [true, false]));
     row.try("full", () => refused("E2BIG", () => map.set(4, socket)));
     fewOperations(row, "iterate");
-    row.none("programs of reuseport groups choose by it: see their table", "JS to BPF");
     row.none("BPF programs do not write into it", "BPF to JS");
     row.try("freeze", () => {
       map.freeze();
