@@ -5,7 +5,7 @@ import { structOpsVariables } from "./struct-ops.js";
 import type { BtfMember, BtfType } from "./types.js";
 
 /** What a map definition says of its layout; sizes and flags may change without the application noticing. */
-const layoutAttributes: ReadonlySet<string> = new Set([
+export const layoutAttributes: ReadonlySet<string> = new Set([
   "type",
   "key",
   "value",
@@ -34,7 +34,12 @@ export function fingerprint(elf: ElfFile, btf: Btf, types: readonly string[]): s
   return hash([...maps.sort(), ...sections.sort(), ...structOps.sort(), ...named].join("\n"));
 }
 
-function mapVariables(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol[]): { name: string; to: number }[] {
+/** The variables that define maps, and the types of their definitions. */
+export function mapVariables(
+  btf: Btf,
+  elf: ElfFile,
+  symbols: readonly ElfSymbol[],
+): { name: string; to: number }[] {
   const section = btf.named("datasec", ".maps");
   const index = sectionNamed(elf, ".maps")?.index;
   const defined = new Set(symbols.filter((symbol) => symbol.section === index).map(({ name }) => name));

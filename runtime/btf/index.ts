@@ -1,4 +1,5 @@
 export { Btf, parseBtf } from "./btf.js";
+export { firstDifference } from "./difference.js";
 export * from "./elf.js";
 export { type BtfExt, type CoreRelocation, type FuncInfo, type LineInfo, parseBtfExt } from "./ext.js";
 export { fingerprint } from "./fingerprint.js";

@@ -120,7 +120,11 @@ function openSkeleton<S extends Shape>(spec: SkeletonSpec<S>, options: SkeletonO
   if (source === undefined)
     throw new TypeError(`${spec.name}: the skeleton brings no object — open({ object: path or bytes })`);
   const bytes = typeof source === "string" ? readObject(source) : source;
-  if (options.object !== undefined || !spec.object.embedded) checkLayout(spec.name, bytes, spec.layout);
+  if (options.object !== undefined || !spec.object.embedded)
+    checkLayout(spec.name, bytes, {
+      ...spec,
+      original: () => (spec.object.embedded ? spec.object.read() : undefined),
+    });
   const object = openObject(bytes, { ...options, name: options.name ?? spec.name });
   try {
     return new OpenedSkeleton(spec as unknown as AnySpec, object) as unknown as Opened<S>;
