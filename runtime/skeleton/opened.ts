@@ -1,4 +1,5 @@
 import { closedError, stateError } from "../errors.js";
+import { expectLibbpf } from "../ffi/native.js";
 import type { BpfMap, MapSpec, ShadowSpec } from "../maps/map.js";
 import type { NativeObject } from "../object/native-object.js";
 import { initialSection, type OpenSection, type SectionSpec } from "../object/section.js";
@@ -40,7 +41,15 @@ export class OpenedSkeleton {
       if (shadow) defineLazily(config, ["shadow"], () => this.#shadow(name, shadow));
       return config;
     });
-    for (const name of Object.keys(spec.maps)) object.mapPointer(name);
+    for (const [name, { shadow }] of Object.entries(mapSpecs)) {
+      try {
+        object.mapPointer(name);
+      } catch (error) {
+        // SEC(".struct_ops.link") is there from 1.2 on, SEC("?.struct_ops") from 1.4; before, they are no maps.
+        if (shadow) expectLibbpf(`struct_ops map "${name}"`, "1.4");
+        throw error;
+      }
+    }
     for (const name of Object.keys(spec.programs)) object.programPointer(name);
     const sections = Object.entries(spec.globals as Record<string, SectionSpec<unknown>>);
     defineLazily(

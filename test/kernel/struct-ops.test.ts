@@ -3,8 +3,10 @@ import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import type * as Koffi from "koffi";
 import { expect, test } from "vitest";
+import { libbpfVersion } from "../../runtime/index.js";
 import { fixture } from "../fixtures/fixtures.js";
 import { KernelStructOps } from "../fixtures/kernel-struct-ops.skel.js";
+import { Hostile } from "../golden/hostile.skel.js";
 import { describeKernel, openFds, thrown } from "./kernel.js";
 
 const AF_INET = 2;
@@ -165,6 +167,16 @@ describeKernel("struct_ops", () => {
     closed.close();
     expect(thrown(() => kept.name)).toMatchObject({ code: "ERR_BPF_CLOSED" });
     expect(thrown(() => (kept.init = null))).toMatchObject({ code: "ERR_BPF_CLOSED" });
+  });
+
+  test("a map that this libbpf does not know yet is refused by the version that it needs", () => {
+    // It is in SEC(".struct_ops.link").
+    const { major, minor } = libbpfVersion();
+    if (major > 1 || minor >= 2) Hostile.open().close();
+    else
+      expect(() => Hostile.open()).toThrow(
+        /^struct_ops map "operations": libbpf \S+ does not know it — install libbpf 1\.4 or newer$/,
+      );
   });
 
   test("a struct that is laid out differently is refused", () => {
