@@ -2,6 +2,7 @@ import { type Surface, surfaceOf, type TypeSurface } from "../templates/surface.
 import type { Change } from "./compare/change.js";
 import { changes } from "./compare/changes.js";
 import { buildModel, buildTypes, isRawBtf } from "./model/build.js";
+import type { Model, TypesModel } from "./model/model.js";
 import type { GenerateOptions } from "./model/options.js";
 import { version } from "./version.js";
 
@@ -40,7 +41,16 @@ export interface Hole {
  * ```
  */
 export function inspect(bytes: Uint8Array, options: InspectOptions): Inspection {
-  const model = isRawBtf(bytes) ? buildTypes(bytes, options, version) : look(bytes, options);
+  return inspectModel(
+    isRawBtf(bytes)
+      ? buildTypes(bytes, options, version)
+      : // The object itself is not asked for.
+        buildModel(bytes, { ...options, embed: "none" }, version),
+  );
+}
+
+/** Tells what is in a model. */
+export function inspectModel(model: Model | TypesModel): Inspection {
   const surface = surfaceOf(model);
   const types = surface.types.map((type) => ({ ...type, holes: holesOf(type) }));
   return { ...surface, types, warnings: model.warnings };
@@ -71,11 +81,6 @@ export function diff(before: Uint8Array, after: Uint8Array, options: InspectOpti
 /** Sums up changes. */
 export function difference(found: readonly Change[]): Difference {
   return { breaking: found.some(({ breaking }) => breaking), changes: found };
-}
-
-function look(bytes: Uint8Array, options: InspectOptions): ReturnType<typeof buildModel> {
-  // The object itself is not asked for.
-  return buildModel(bytes, { ...options, embed: "none" }, version);
 }
 
 /** The bits of a struct that no field has. */

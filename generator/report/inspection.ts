@@ -84,7 +84,8 @@ function layout(members: readonly MemberSurface[], holes: readonly Hole[], style
       isHole: true,
     })),
   ].sort((a, b) => a.bit - b.bit);
-  const width = (column: number): number => Math.max(0, ...lines.map(({ cells }) => cells[column]!.length));
+  const width = (column: number): number =>
+    lines.reduce((most, { cells }) => Math.max(most, cells[column]!.length), 0);
   const [places, sizes] = [width(0), width(1)];
   const aligned = table(
     lines.map(({ cells: [at, size, ...rest] }) => [

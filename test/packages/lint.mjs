@@ -6,8 +6,12 @@ import { formatMessage } from "publint/utils";
 
 const [folder, tarball] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
-const { messages } = await publint({ pkgDir: folder, strict: true });
-const { types, problems = [] } = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
+const packed = readFileSync(tarball);
+const { messages } = await publint({
+  strict: true,
+  pack: { tarball: Uint8Array.from(packed).buffer },
+});
+const { types, problems = [] } = await checkPackage(createPackageFromTarballData(packed));
 const found = [
   ...messages.map((message) => formatMessage(message, manifest)),
   ...(types ? [] : ["it has no types"]),

@@ -59,7 +59,7 @@ async function start(...args: string[]): Promise<void> {
 
 /** Waits for something to come true, and says what the command said if it does not. */
 async function until(isTrue: () => boolean): Promise<void> {
-  for (let i = 0; i < 600; i++) {
+  for (let i = 0; i < 1200; i++) {
     if (isTrue()) return;
     await sleep(25);
   }
