@@ -257,7 +257,13 @@ export class NativeObject extends ProgramOwner {
     const pointers = what === "program" ? this.programPointers() : this.mapPointers();
     const nameOf = what === "program" ? libbpf.bpf_program__name : libbpf.bpf_map__name;
     const names = Array.from(pointers, nameOf).join(", ") || "none";
-    return new BpfError(`${this.name}: has no ${what} "${name}" — it has: ${names}`, {
+    // An old libbpf passes over sections that it does not know.
+    const version = libbpf.libbpf_major_version() * 100 + libbpf.libbpf_minor_version();
+    const old =
+      what === "map" && version < 104
+        ? `; with this libbpf, ${libbpf.libbpf_version_string()}: maps of SEC(".struct_ops.link") need 1.2, arenas 1.4`
+        : "";
+    return new BpfError(`${this.name}: has no ${what} "${name}" — it has: ${names}${old}`, {
       code: "ENOENT",
       errno: 2,
     });
