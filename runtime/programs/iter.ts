@@ -9,6 +9,7 @@ import { BaseProgram, type Target } from "./program.js";
 
 const CHUNK = 65_536;
 const EIO = 5;
+const EOPNOTSUPP = 95;
 const BPF_TRACE_ITER = 28;
 const ITER_TODOS = {
   EBADF: "which map? attach({ map })",
@@ -76,12 +77,24 @@ export class Iter<How extends Target = "section"> extends BaseProgram {
       if (given[name as keyof typeof given] !== undefined && !fits.test(this.section))
         throw new TypeError(`${this.where}: goes through no ${name} — is it another iterator's?`);
     if (map !== undefined) return this.#attach(descriptor((map as IterMap["map"] | null)?.fd, "map"), 0, 0);
-    if (tid !== undefined) return this.#attach(integer(tid, "tid", 1, 0x7fff_ffff), 0, 0);
-    if (pid !== undefined) return this.#attach(0, integer(pid, "pid", 1, 0x7fff_ffff), 0);
-    if (pidfd !== undefined) return this.#attach(0, 0, descriptor(pidfd, "pidfd"));
+    if (tid !== undefined) return this.#ofTask(integer(tid, "tid", 1, 0x7fff_ffff), 0, 0);
+    if (pid !== undefined) return this.#ofTask(0, integer(pid, "pid", 1, 0x7fff_ffff), 0);
+    if (pidfd !== undefined) return this.#ofTask(0, 0, descriptor(pidfd, "pidfd"));
     if (cgroup === undefined) return this.linkedTo({ attach_type: BPF_TRACE_ITER }, ITER_TODOS);
     const way = order === undefined ? cgroupOrders.self : choice(cgroupOrders, order, "order");
     return withFile(cgroup, "cgroup", (fd) => this.#attach(way, fd, 0));
+  }
+
+  /** Kernels before 6.1 do not look at it, and would go through all tasks. */
+  #ofTask(...words: readonly [number, number, number]): Link {
+    const link = this.#attach(...words);
+    const info = link.info();
+    if (info.kind !== "iter" || info.tid !== 0 || info.pid !== 0) return link;
+    link.destroy();
+    throw systemError(this.where, "bpf(BPF_LINK_CREATE)", EOPNOTSUPP, {
+      program: this.name,
+      todo: "iterators over one task need kernel 6.1",
+    });
   }
 
   #attach(...words: readonly [number, number, number]): Link {

@@ -1,4 +1,4 @@
-import { borrow, check, giveBack, progQuery } from "../ffi/native.js";
+import { borrow, EINVAL, giveBack, progQuery, systemError } from "../ffi/native.js";
 import { kindOf } from "../kernel/objects.js";
 import { descriptor, integer, u64 } from "./arguments.js";
 import { BaseProgram } from "./program.js";
@@ -89,7 +89,10 @@ export function queryAttachments(where: string, target_fd: number, attach_type: 
       link_ids: at + BigInt(4 * MOST),
     });
     const view = new DataView(area.bytes.buffer, area.bytes.byteOffset);
-    check(where, "bpf(BPF_PROG_QUERY)", result);
+    if (result < 0)
+      throw systemError(where, "bpf(BPF_PROG_QUERY)", -result, {
+        todo: result === EINVAL ? "tcx needs kernel 6.6, netkit 6.7: has this kernel such hooks?" : undefined,
+      });
     const count = Math.min(view.getUint32(24, true), MOST);
     return {
       revision: view.getBigUint64(56, true),

@@ -12,7 +12,8 @@ const machine = (text: string): string => text.slice(0, text.indexOf(":"));
 describeKernel("the table of program kinds", () => {
   test("every section of libbpf's loads, attaches and runs, or there is a reason why not", async () => {
     const { code, out, err } = await run("../table/run", [], 120_000, ["unshare", "--net"]);
-    expect({ code, err }).toEqual({ code: 0, err: "" });
+    // The whole of it: it says which rows have no reason.
+    if (code !== 0 || err !== "") throw new Error(err);
     const table = JSON.parse(out) as Table;
     expect(new Set(table.rows.map(({ section }) => section.split("/")[0])).size).toBeGreaterThan(60);
     expect(table.rows.length).toBe(116);
