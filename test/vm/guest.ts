@@ -2,12 +2,13 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createWriteStream, existsSync, readFileSync, rmSync } from "node:fs";
 import { Unavailable } from "./cache.js";
-import type { Result } from "./guest/result.js";
+import type { Result, TableRow } from "./guest/result.js";
 import type { Kernel } from "./kernels.js";
 
 /** What a machine ended with. */
 export interface Run {
   readonly results: readonly Result[];
+  readonly rows: readonly TableRow[];
   /** The exit status that the guest printed; undefined when it did not come so far. */
   readonly status: number | undefined;
   readonly seconds: number;
@@ -24,7 +25,7 @@ export function boot(
   const said = `${log}.results`;
   rmSync(said, { force: true });
   const words = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  // QEMU's cx16 makes 6.12 panic at random, two running processors make 7.2: so one of two possible ones runs.
+  // QEMU's cx16 makes kernels panic at random, two running processors make 7.2: so one of two possible ones runs.
   const args = [
     ...[
       "-accel",
@@ -61,16 +62,21 @@ export function boot(
 }
 
 /** QEMU ends with 0 even when the guest panics: only what was printed counts. */
-function read(path: string): Pick<Run, "results" | "status"> {
+function read(path: string): Pick<Run, "results" | "rows" | "status"> {
   const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
   const results: Result[] = [];
+  const rows: TableRow[] = [];
   let status: number | undefined;
   for (const line of lines) {
     const exit = /^exit (\d+)/.exec(line);
     if (exit) status = Number(exit[1]);
-    else if (line.startsWith("{") && line.trimEnd().endsWith("}")) results.push(JSON.parse(line) as Result);
+    else if (line.startsWith("{") && line.trimEnd().endsWith("}")) {
+      const said = JSON.parse(line) as Result | TableRow;
+      if ("table" in said) rows.push(said);
+      else results.push(said);
+    }
   }
-  return { results, status };
+  return { results, rows, status };
 }
 
 /** Installs QEMU and what builds an archive when it is missing and may be installed. */

@@ -2,16 +2,20 @@
 //
 //   --libbpf VERSION --node VERSION   other than a kernel's own pair
 //   --file NAME --test REGEXP         some of the suite: NAME is of test/kernel/NAME.test.ts, repeatable
+//   --every                           every kernel with every libbpf: the tables of kinds only
+//   --accept                          what came out is expected from now on, and the compatibility page says so
 //   --keep                            keeps what was run, and says where
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { cacheFolder, Unavailable } from "./cache.js";
+import { accept, compare } from "./expected.js";
 import { boot, ensureQemu, type Run } from "./guest.js";
 import { stageSuite, writeInitramfs } from "./initramfs.js";
 import { type KernelName, kernel, kernelNames } from "./kernels.js";
 import { type Libbpf, libbpfPath, libbpfVersions } from "./libbpf.js";
 import { type Node, nodePath, nodeVersions } from "./node.js";
+import { writePage } from "./page.js";
 
 /** What each kernel runs with, so that every libbpf and every Node meets one of them. */
 const pairs: Readonly<Record<KernelName, readonly [Libbpf, Node]>> = {
@@ -44,6 +48,8 @@ function options() {
       node: { type: "string" },
       file: { type: "string", multiple: true },
       test: { type: "string" },
+      every: { type: "boolean" },
+      accept: { type: "boolean" },
       keep: { type: "boolean" },
     },
   });
@@ -59,7 +65,9 @@ function options() {
       node: values.node ? known("Node", nodeVersions, values.node) : node,
     };
   });
-  return { ...values, jobs };
+  if (!values.every) return { ...values, jobs };
+  const every = jobs.flatMap((job) => libbpfVersions.map((libbpf) => ({ ...job, libbpf })));
+  return { ...values, file: values.file ?? ["tables"], jobs: every };
 }
 
 /** Runs one machine; once more when it ended without a word, which is QEMU's doing, never when a test failed. */
@@ -80,22 +88,25 @@ async function run(job: Job, work: string, environment: Readonly<Record<string, 
   }
 }
 
-function report(job: Job, { results, status, seconds }: Run): boolean {
+/** Says what came of a run, and whether it is what is expected. */
+function report(job: Job, ended: Run): boolean {
+  const { results, rows, status, seconds } = ended;
   const count = { pass: 0, fail: 0, skip: 0 };
   for (const { state } of results) count[state]++;
-  for (const { file, name, state, error } of results)
-    if (state === "fail")
-      console.log(`FAIL ${file}: ${name}\n  ${(error ?? "").split("\n").slice(0, 12).join("\n  ")}`);
+  const { lacks, beyond } = compare(job, ended);
+  for (const each of lacks) console.log(`  FAIL ${each}`);
+  for (const each of beyond) console.log(`  beyond what is expected: ${each}`);
   const end = status === undefined ? "no exit line" : `exit ${status}`;
   console.log(
     `Linux ${job.kernel} (${kernel(job.kernel).version}), libbpf ${job.libbpf}, Node ${job.node}: ` +
-      `${count.pass} passed, ${count.fail} failed, ${count.skip} skipped, ${end}, ${seconds.toFixed(0)} s`,
+      `${rows.length} rows, ${count.pass} tests passed, ${count.fail} failed, ${count.skip} skipped, ` +
+      `${lacks.length} not as expected, ${end}, ${seconds.toFixed(0)} s`,
   );
-  return status === 0 && count.fail === 0;
+  return status !== undefined && lacks.length === 0;
 }
 
 async function main(): Promise<boolean> {
-  const { jobs, file, test, keep } = options();
+  const { jobs, file, test, keep, accept: accepting } = options();
   ensureQemu();
   mkdirSync(cacheFolder, { recursive: true });
   const work = mkdtempSync(join(cacheFolder, "run-"));
@@ -108,12 +119,20 @@ async function main(): Promise<boolean> {
     // First all that must be downloaded, so that what cannot be had is said at once.
     for (const { kernel: name, libbpf, node } of jobs) [kernel(name), libbpfPath(libbpf), nodePath(node)];
     let good = true;
+    const runs: [Job, Run][] = [];
     const waiting = [...jobs];
     const one = async (): Promise<void> => {
-      for (let job = waiting.shift(); job; job = waiting.shift())
-        good = report(job, await run(job, work, environment)) && good;
+      for (let job = waiting.shift(); job; job = waiting.shift()) {
+        const ended = await run(job, work, environment);
+        runs.push([job, ended]);
+        good = report(job, ended) && good;
+      }
     };
     await Promise.all([one(), one()]);
+    if (accepting) {
+      accept(runs);
+      writePage();
+    }
     return good;
   } finally {
     if (keep) console.log(`kept: ${work}`);

@@ -7,3 +7,16 @@ export interface Result {
   readonly ms: number;
   readonly error?: string;
 }
+
+/** What came of one thing that a table tries, and why no more did. */
+export interface Cell {
+  readonly got: string;
+  readonly says?: string;
+}
+
+/** One row of a table of kinds: another line of JSON. */
+export interface TableRow {
+  readonly table: "programs" | "maps";
+  readonly row: string;
+  readonly cells: Readonly<Record<string, Cell>>;
+}
