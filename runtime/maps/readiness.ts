@@ -57,14 +57,19 @@ export class Readiness {
 
   #listen(): void {
     // Left watching between two waits in a row: starting and stopping costs system calls.
-    if (!this.#watching) this.#watch.start();
+    if (!this.#watching) {
+      this.#watch.start();
+      // A perf event says once that it has records, and says it to whoever begins to watch; what is told at that
+      // moment, in the loop's next turn, comes to nobody. So the records are looked at once more after it.
+      setImmediate(() => setImmediate(() => this.cancel()));
+    }
     this.#watching = true;
     this.#watch.keepAlive(true);
   }
 
   #wake(): void {
     if (!this.#resolve) {
-      // Nobody waits, and the descriptor stays readable until somebody reads.
+      // Nobody waits; the next one looks for records before it waits, and after it has begun to.
       this.#watch.stop();
       this.#watching = false;
       return;
