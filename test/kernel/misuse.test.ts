@@ -29,7 +29,7 @@ describeKernel("misuse", () => {
         const log = join(folder, "log");
         // What goes by the number of an interface must not meet this machine's.
         const own = /-(raw|programs)$/.test(child) ? ["unshare", "-n"] : [];
-        const { code, signal, out, err } = await run(child, [log, state], 50_000, own);
+        const { code, signal, out, err } = await run(child, [log, state], 150_000, own);
         const lastCall = readFileSync(log, "utf8").trimEnd().split("\n").at(-1);
         expect({ code, signal, lastCall: code === 0 ? "" : lastCall, err: code === 0 ? "" : err }).toEqual({
           code: 0,
@@ -48,6 +48,6 @@ describeKernel("misuse", () => {
         rmSync(folder, { recursive: true });
       }
     },
-    60_000,
+    160_000,
   );
 });
