@@ -44,6 +44,8 @@ describeKernel("programs that fail to load", () => {
       expect(error.log).toMatch(/processed \d+ insns/);
       expect(error.log).not.toMatch(/libbpf:|PROG LOAD LOG/);
     },
+    // The most complex program takes seconds, and minutes where the machine is emulated.
+    300_000,
   );
 
   test("Node prints such an error without the thousand lines of its log", () => {
