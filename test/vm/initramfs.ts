@@ -58,7 +58,7 @@ export function stageSuite(folder: string): void {
   for (const part of ["test/fixtures", "test/kernel/children", "samples"])
     cpSync(join(root, part), join(folder, part), {
       recursive: true,
-      filter: (path) => /\.skel\.ts$/.test(path) || !/\.(ts|c)$/.test(path),
+      filter: (path) => /\.skel\.ts$/.test(path) || !/\.ts$/.test(path),
     });
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   for (const name of closure(packages))
