@@ -16,6 +16,8 @@ function refusal(program: string, name = "refusals"): BpfError {
 
 const source = readFileSync(new URL("../fixtures/refusals.bpf.c", import.meta.url), "utf8");
 const expected = refusals(source);
+/** Where fewer processes are to be followed, a million instructions would take minutes to verify. */
+const slow = Number(process.env.BPF_TSGEN_PROCESSES ?? 10_000) < 1000;
 
 describeKernel("programs that fail to load", () => {
   test("every program of the fixture has a line that is to blame", () => {
@@ -26,7 +28,7 @@ describeKernel("programs that fail to load", () => {
     expect(programs.length).toBeGreaterThan(25);
   });
 
-  test.each(expected)(
+  test.each(expected.filter(({ program }) => !(slow && program === "too_complex")))(
     "$program: the program, the reason, and line $line",
     ({ program, reason, line, text }) => {
       const error = refusal(program);
@@ -44,7 +46,7 @@ describeKernel("programs that fail to load", () => {
       expect(error.log).toMatch(/processed \d+ insns/);
       expect(error.log).not.toMatch(/libbpf:|PROG LOAD LOG/);
     },
-    // The most complex program takes seconds, and minutes where the machine is emulated.
+    // The most complex program takes seconds, on a busy machine more.
     300_000,
   );
 
