@@ -10,6 +10,8 @@ const traits: readonly (readonly [string, (oracle: Oracle) => string])[] = [
   ["decl tags", (oracle) => yes(oracle, "DECL_TAG")],
   ["type tags", (oracle) => yes(oracle, "TYPE_TAG")],
   ["enum of 8 bytes", (oracle) => yes(oracle, "ENUM64", "cut to 32 bits")],
+  ["enumerator of -1", (oracle) => `${named(oracle, "below")?.values?.[0]?.val ?? "?"}`],
+  ["`grid[2][3]` is", (oracle) => grid(oracle)],
   ["`char` is", (oracle) => encoding(oracle, "char")],
   ["`signed char` is", (oracle) => encoding(oracle, "signed char")],
   ["`__int128` aligned to", (oracle) => `${huge(oracle) === 48 ? 16 : 8}`],
@@ -36,6 +38,12 @@ function member(oracle: Oracle, struct: string, name: string): string {
   if (!found) return "?";
   const element = oracle.strip(oracle.strip(found.type_id).type_id ?? 0);
   return element.kind === "FLOAT" ? "yes" : `array of ${element.kind === "VOID" ? "no type" : element.name}`;
+}
+
+function grid(oracle: Oracle): string {
+  const type = named(oracle, "value")?.members?.find(({ name }) => name === "grid")?.type_id ?? 0;
+  const { nr_elems: outer, type_id = 0 } = oracle.strip(type);
+  return `[${outer}][${oracle.strip(type_id).nr_elems}]`;
 }
 
 function encoding(oracle: Oracle, name: string): string {
@@ -116,9 +124,10 @@ bpftool accepts no object of the other byte order.
 
 ## What differs
 
-What each compiler makes of \`test/fixtures/constructs.bpf.c\`. None of it changes a skeleton, but for what is not
-there: floats without a type are bytes, an event that only a decl tag names is bytes, and an enum whose values were
-cut says so in a warning.
+What each compiler makes of \`test/fixtures/constructs.bpf.c\`. A skeleton says what BTF says: floats without a type are
+bytes, an event that only a decl tag names is bytes, an enum whose values were cut says so in a warning. Clang before
+15 and gcc 12 do not say that an enum is signed, so that -1 is 4294967295 there, in the const and in values alike; gcc
+12 turns the dimensions of arrays around.
 
 ${table(
   ["", ...oracles.map(({ set }) => set.replace("-", " "))],

@@ -2,8 +2,10 @@
 // Nothing is installed: apt reads and downloads into $XDG_CACHE_HOME/bpf-tsgen-corpus/compilers, each compiler is
 // unpacked there and runs by its own loader and libraries. `index.json` says of each compilation what came of it.
 // A second run fetches what is missing, and compiles what is newer than its object; `--again` compiles everything.
+// `--fixtures` then copies some objects to test/fixtures/compilers, where tests hold them without any compiler.
 import { execFileSync, spawnSync } from "node:child_process";
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -44,6 +46,28 @@ const built = index.filter(({ error }) => error === undefined).length;
 console.log(
   `${compilers.length} compilers, ${built} objects, ${index.length - built} that do not compile: ${cache}`,
 );
+
+if (process.argv.includes("--fixtures")) copyFixtures();
+
+/** What is committed: who says things otherwise, the newest, and a link. */
+function copyFixtures() {
+  const folder = join(root, "test/fixtures/compilers");
+  const chosen = ["clang-11", "clang-13", "clang-22", "gcc-12", "gcc-14", "gcc-16"];
+  const entries = [
+    ...chosen.map((set) => [set, "constructs", "O2"]),
+    ["clang-22", "constructs", "eb"],
+    ["gcc-16", "constructs", "eb"],
+    ["clang-14", "linked", "O2"],
+  ];
+  const list = entries.map(([set, base, variant]) => {
+    const from = join(cache, "objects", set, `${base}.${variant}.bpf.o`);
+    const entry = index.find(({ object }) => object === from);
+    const file = base === "linked" ? "linked.bpf.o" : `${set}.${base}.${variant}.bpf.o`;
+    copyFileSync(from, join(folder, file));
+    return { file, set, version: entry.version, variant };
+  });
+  writeFileSync(join(folder, "objects.json"), `${JSON.stringify(list, undefined, 2)}\n`);
+}
 
 /** Options that keep apt away from the system's lists, packages and cache. */
 function apt(release) {
@@ -130,7 +154,14 @@ function clang(folder, name) {
       run(
         [
           ...["-resource-dir", resources, "-target", endian === "big" ? "bpfeb" : "bpfel", `-O${level}`],
-          ...[...(debug ? ["-g"] : []), "-mcpu=v3", "-D__TARGET_ARCH_x86", "-w", ...headers],
+          ...[
+            ...(debug ? ["-g"] : []),
+            "-mcpu=v3",
+            "-D__TARGET_ARCH_x86",
+            "-fms-extensions",
+            "-w",
+            ...headers,
+          ],
           ...["-fdebug-compilation-dir", ".", "-c", basename(source), "-o", object],
         ],
         dirname(source),
@@ -153,8 +184,9 @@ function gcc(folder, release) {
       const compiled = compiler(
         [
           ...["-quiet", `-O${level}`, ...(debug ? ["-gbtf"] : []), `-m${endian}-endian`],
-          ...["-D__TARGET_ARCH_x86", "-w", "-isystem", include, ...headers],
-          ...[basename(source), "-o", assembly],
+          ...["-D__TARGET_ARCH_x86", "-fms-extensions", "-w", "-isystem", include, ...headers],
+          // BTF names the file by its whole path, which shall not tell where this is.
+          ...[join("/proc/self/cwd", basename(source)), "-o", assembly],
         ],
         dirname(source),
       );
