@@ -11,7 +11,7 @@ export interface Outcome {
 }
 
 /** Milliseconds since it was made, or of the processor, whichever are fewer: the collector of garbage has threads of its own. */
-function stopwatch(): () => number {
+export function stopwatch(): () => number {
   const start = performance.now();
   const cpu = process.cpuUsage();
   return () => {
