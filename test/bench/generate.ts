@@ -9,7 +9,11 @@ import { generate } from "../../generator/index.js";
 import { manyStructs } from "../fuzz/assembly.js";
 import { ObjectBuilder } from "../unit/generator/object.js";
 
-const SIZES = { structs: [10, 30, 100, 300, 1_000, 3_000, 10_000, 16_000], code: [1, 5, 10], data: [1, 5, 10] };
+const SIZES = {
+  structs: [10, 30, 100, 300, 1_000, 3_000, 10_000, 16_000],
+  code: [1, 5, 10],
+  data: [1, 5, 10],
+};
 const count = Number(argv[2] ?? 0);
 const shape = argv[3] ?? "structs";
 

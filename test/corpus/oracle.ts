@@ -150,7 +150,9 @@ export class Oracle {
         const inner = this.strip(type_id);
         const last = atEnd && i === members.length - 1;
         if (name !== "(anon)") {
-          const flexible = last && union === undefined && inner.kind === "ARRAY" && inner.nr_elems === 0;
+          // A struct that is last may end in one, too.
+          const canGrow = inner.kind === "STRUCT" || (inner.kind === "ARRAY" && inner.nr_elems === 0);
+          const flexible = last && union === undefined && canGrow;
           fields.push({
             name,
             type: type_id,

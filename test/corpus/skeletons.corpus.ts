@@ -84,6 +84,13 @@ describe.each(generated)("$name", ({ set, name, object, ours, bpftool }) => {
     for (const type of all.map(({ kind, name: bare }) => `${kind.toLowerCase()} ${bare}`))
       (once.has(type) ? twice : once).add(type);
     for (const type of twice) once.delete(type);
+    if (oracle.types.some(({ kind, name: c, size }) => kind === "ENUM" && c === "(anon)" && size === 8)) {
+      tally.notCompiled.push({
+        name,
+        why: "the compiler cut the values of a nameless enum of 8 bytes: in C it has 4",
+      });
+      return;
+    }
     const answer = askCompiler(
       object,
       oracle,
