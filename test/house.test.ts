@@ -15,7 +15,7 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
   [
     "runtime/ffi/koffi.ts",
     [
-      ...["runtime/ffi/prototypes.ts", "runtime/ffi/hints.ts", "runtime/errors.ts"],
+      ...["runtime/ffi/prototypes.ts", "runtime/ffi/hints.ts", "runtime/ffi/machine.ts", "runtime/errors.ts"],
       ...["node:module", "node:worker_threads", "koffi"],
     ],
   ],

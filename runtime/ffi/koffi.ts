@@ -3,6 +3,7 @@ import { isMainThread } from "node:worker_threads";
 import type * as Koffi from "koffi";
 import { BpfError } from "../errors.js";
 import { libraryHint } from "./hints.js";
+import { checkMachine } from "./machine.js";
 import {
   type CType,
   type Functions,
@@ -47,7 +48,9 @@ let library: Koffi.LibraryHandle | undefined;
 function openLibbpf(): Koffi.LibraryHandle {
   if (library) return library;
   const path = process.env.LIBBPF_PATH || "libbpf.so.1";
-  const { load } = koffi();
+  const { load, sizeof } = koffi();
+  const sizes = { pointer: sizeof("void *"), long: sizeof("long"), size_t: sizeof("size_t") };
+  checkMachine({ arch: process.arch, sizes, pageSize: libc.getpagesize() });
   try {
     library = load(path);
   } catch (cause) {

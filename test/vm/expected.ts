@@ -14,7 +14,7 @@ type ByLibbpf<T> = T | { [L in Libbpf]?: T };
 export interface Expected {
   /** How far the program of a section comes: `fires`, `attaches`, `loads` or `-`. */
   programs: Record<string, { [K in KernelName]?: ByLibbpf<string> }>;
-  /** The operations that work, joined by commas. */
+  /** The operations that work, joined by `|`. */
   maps: Record<string, { [K in KernelName]?: ByLibbpf<string> }>;
   /** Tests that fail on a kernel with any libbpf, since it lacks what they are about. */
   failing: { [K in KernelName]?: string[] };
@@ -50,7 +50,7 @@ const working = ({ rows }: Run, table: "programs" | "maps"): [string, string, st
       const entries = Object.entries(cells);
       const ok = entries.filter(([, { got }]) => got === "ok").map(([column]) => column);
       const not = entries.filter(([, { got }]) => got !== "ok");
-      return [row, ok.sort().join(","), not.map(([column, { says }]) => `${column}: ${says}`).join("; ")];
+      return [row, ok.sort().join("|"), not.map(([column, { says }]) => `${column}: ${says}`).join("; ")];
     });
 const nameOf = ({ file, name }: { file: string; name: string }): string => `${file}: ${name}`;
 
@@ -66,8 +66,8 @@ export function compare(place: Place, run: Run): { readonly lacks: string[]; rea
     if (steps.indexOf(got) > steps.indexOf(wanted)) beyond.push(text);
   }
   for (const [row, got, says] of working(run, "maps")) {
-    const have = got.split(",").filter(Boolean);
-    const wanted = (at(expected.maps[row], place) ?? "").split(",").filter(Boolean);
+    const have = got.split("|").filter(Boolean);
+    const wanted = (at(expected.maps[row], place) ?? "").split("|").filter(Boolean);
     const missing = wanted.filter((each) => !have.includes(each));
     const more = have.filter((each) => !wanted.includes(each));
     if (missing.length > 0) lacks.push(`${row}: no ${missing.join(", ")} (${says})`);

@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { output, Unavailable } from "./cache.js";
+import { cached, output, Unavailable } from "./cache.js";
+import { newestVersion, unpackPackages } from "./debian.js";
 import type { Kernel } from "./kernels.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -13,7 +14,6 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const programs = [
   "sh",
   "bash",
-  "ip",
   "findmnt",
   "mount",
   "unshare",
@@ -95,6 +95,14 @@ function closure(names: readonly string[], found: Set<string> = new Set()): Set<
   return found;
 }
 
+/** Where there is an `ip` that knows netkit, which Debian 12's own does not. */
+function iproute(): string {
+  const release = "bookworm-backports";
+  return cached("iproute2", (making) =>
+    unpackPackages(release, [`iproute2=${newestVersion(release, "iproute2", "")}`], making),
+  );
+}
+
 /** Writes the archive of one guest to `file`. */
 export function writeInitramfs(
   file: string,
@@ -127,6 +135,7 @@ export function writeInitramfs(
     if (!existsSync(path)) throw new Unavailable(`${name} is missing here, and the guest needs it`);
     putWithLibraries(realpathSync(path), `usr/bin/${name}`);
   }
+  putWithLibraries(join(iproute(), "bin/ip"), "usr/bin/ip");
   rmSync(join(folder, "bin"), { recursive: true });
   symlinkSync("usr/bin", join(folder, "bin"));
   put("/bin/busybox", "busybox");

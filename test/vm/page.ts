@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { at, type Expected, readExpected } from "./expected.js";
 import { kernelNames } from "./kernels.js";
-import { type Libbpf, libbpfVersions } from "./libbpf.js";
+import { libbpfVersions } from "./libbpf.js";
 
 const file = fileURLToPath(new URL("COMPATIBILITY.md", import.meta.url));
 const marks: Readonly<Record<string, string>> = {
@@ -13,22 +13,12 @@ const marks: Readonly<Record<string, string>> = {
   "-": "–",
 };
 
-/** The cells of a row, one a kernel; where libbpf's version matters it says from which on. */
+/** The cells of a row, one a kernel; where libbpf's version matters, by libbpf. */
 function cells(row: Expected["programs"][string], show: (value: string) => string): string[] {
   return kernelNames.map((kernel) => {
     const shown = libbpfVersions.map((libbpf) => show(at(row, { kernel, libbpf }) ?? "-"));
-    const [newest] = shown.slice(-1) as [string];
-    const since = libbpfVersions[
-      shown.lastIndexOf(shown.find((each) => each !== newest) ?? "") + 1
-    ] as Libbpf;
-    if (shown.every((each) => each === newest)) return newest;
-    const same =
-      new Set(shown).size === 2 &&
-      shown.lastIndexOf(newest) - shown.indexOf(newest) + 1 ===
-        shown.filter((each) => each === newest).length;
-    return same && shown.at(-1) === newest
-      ? `${newest} (libbpf ${libbpfVersions[shown.indexOf(newest)] ?? since}+)`
-      : shown.map((each, index) => `${libbpfVersions[index]}: ${each}`).join(", ");
+    if (new Set(shown).size === 1) return shown[0]!;
+    return shown.map((each, index) => `${libbpfVersions[index]}: ${each}`).join(", ");
   });
 }
 
@@ -39,7 +29,7 @@ export function renderPage({ programs, maps }: Expected): string {
     `| --- |${" --- |".repeat(kernelNames.length)}`,
   ];
   const operations = (value: string): string =>
-    value === "-" || value === "" ? "–" : String(value.split(",").length);
+    value === "-" || value === "" ? "–" : String(value.split("|").length);
   return [
     "# What works on which kernel",
     "",
