@@ -15,7 +15,7 @@ export function violations(text: string): string[] {
 
 /** Types of the runtime that generated code may name, besides its values. */
 const types = new Set(
-  "Codec Events Input Skeleton SkeletonOptionsWithObject StructOpsFunction Union Unions View"
+  "Codec Events Input Skeleton SkeletonOptionsWithObject StructOpsFunction Union Unions View WithContext"
     .split(" ")
     .concat(Object.keys(codegen).filter((name) => /^[A-Z]/.test(name))),
 );
