@@ -33,17 +33,22 @@ export const optsLayouts = {
     bpf_cookie: [8, "u64"],
     offset: [16, "u64"],
     retprobe: [24, "bool"],
-    attach_mode: [28, "u32"],
+    attach_mode: [28, "u32", "1.2"],
   },
   bpf_ksyscall_opts: { size: 24, bpf_cookie: [8, "u64"], retprobe: [16, "bool"] },
   bpf_usdt_opts: { size: 16, usdt_cookie: [8, "u64"] },
   bpf_perf_event_opts: {
     size: 24,
     bpf_cookie: [8, "u64"],
-    force_ioctl_attach: [16, "bool"],
-    dont_enable: [17, "bool"],
+    force_ioctl_attach: [16, "bool", "1.2"],
+    dont_enable: [17, "bool", "1.7"],
   },
-  bpf_tracing_multi_opts: { size: 32, ids: [8, "u64"], cookies: [16, "u64"], cnt: [24, "u64"] },
+  bpf_tracing_multi_opts: {
+    size: 32,
+    ids: [8, "u64", "1.8"],
+    cookies: [16, "u64", "1.8"],
+    cnt: [24, "u64", "1.8"],
+  },
   bpf_link_update_opts: { size: 24, flags: [8, "u32"], old_prog_fd: [12, "u32"] },
   /** The part of `union bpf_attr` that BPF_LINK_CREATE reads: the kernel's own, without a size in front. */
   bpf_attr_link_create: {

@@ -189,7 +189,9 @@ const cases: readonly (readonly [
   [
     "no such interface",
     { code: "ENODEV" },
-    { "/sys/class/net": ["lo", "eth0"] },
+    {
+      "/proc/self/net/dev": "Inter-|   Receive\n face |bytes    packets\n    lo: 10 1 0\n  eth0: 20 2 0\n",
+    },
     /^this network namespace has lo, eth0$/,
   ],
   ["nothing is known", { code: "EINVAL" }, {}, undefined],
