@@ -181,10 +181,10 @@ const exhausting: readonly (readonly [name: string, isRefused: boolean, bytes: (
           "x",
           object.struct(
             "s",
-            4,
-            times(60_000, (): Members[number] => ["same", int, 0]),
+            240_000,
+            times(60_000, (i): Members[number] => ["same", int, 32 * i]),
           ),
-          4,
+          240_000,
         ),
       ),
   ],
@@ -194,8 +194,12 @@ const exhausting: readonly (readonly [name: string, isRefused: boolean, bytes: (
     () =>
       assembly((object, int) => {
         const array = object.array(object.pointer(int), 2);
-        const members = times(20_000, (i): Members[number] => [String.fromCodePoint(0x1_0000 + i), array, 0]);
-        object.global("x", object.struct("s", 16, members), 16);
+        const members = times(20_000, (i): Members[number] => [
+          String.fromCodePoint(0x1_0000 + i),
+          array,
+          128 * i,
+        ]);
+        object.global("x", object.struct("s", 320_000, members), 320_000);
       }),
   ],
   [
@@ -488,13 +492,13 @@ function everywhere(name: Name): Uint8Array {
       ],
       Kind.union,
     );
-    const struct = object.struct(name, 24, [
+    const struct = object.struct(name, 32, [
       [name, int, 0],
       [name, object.array(object.typedef(name, state), 2), 32],
       ["", union, 96],
-      [name, object.pointer(object.type(object.name(name), info(Kind.fwd), 0)), 128],
+      [name, object.pointer(object.type(object.name(name), info(Kind.fwd), 0)), 192],
     ]);
-    object.global(name, object.typedef(name, struct), 24);
+    object.global(name, object.typedef(name, struct), 32);
     const map = object.struct("", 24, [
       ["type", object.uint(1), 0],
       ["key", object.pointer(struct), 64],
