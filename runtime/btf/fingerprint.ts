@@ -1,6 +1,7 @@
 import type { Btf } from "./btf.js";
 import { type ElfFile, type ElfSymbol, symbols as readSymbols, sectionNamed } from "./elf.js";
 import { readSections } from "./globals.js";
+import { FormatError } from "./reader.js";
 import { structOpsVariables } from "./struct-ops.js";
 import type { BtfMember, BtfType } from "./types.js";
 
@@ -49,8 +50,15 @@ export function mapVariables(
   });
 }
 
+/**
+ * Types say no more than so many characters, which is six times what the kernel's own say: a crafted object has a
+ * name of 64 kB a million times.
+ */
+const MAX_ROOM = 2 ** 26;
+
 /** Layouts of types as short texts, each made once however often the type occurs. */
 class Layouts {
+  #room = MAX_ROOM;
   readonly #btf: Btf;
   readonly #known = new Map<number, string>();
 
@@ -99,6 +107,11 @@ class Layouts {
     return `{${attributes.join()}}`;
   }
 
+  #take(name: string): void {
+    this.#room -= name.length + 32;
+    if (this.#room < 0) throw new FormatError(".BTF", "what its types say is absurdly long for their number");
+  }
+
   #spell(type: BtfType): string {
     switch (type.kind) {
       case "int":
@@ -112,6 +125,7 @@ class Layouts {
         return `${type.kind}${type.size}{${type.members.map((member) => this.#member(member)).join()}}`;
       case "enum":
       case "enum64":
+        for (const { name } of type.values) this.#take(name);
         return `e${type.size}${type.signed ? "s" : ""}{${type.values.map((v) => `${v.name}=${v.value}`).join()}}`;
       default:
         return type.kind;
@@ -119,6 +133,7 @@ class Layouts {
   }
 
   #member({ name, type, bitOffset, bitSize }: BtfMember): string {
+    this.#take(name);
     return `${name}@${bitOffset}:${bitSize}:${this.of(type)}`;
   }
 }

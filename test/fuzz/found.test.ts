@@ -1,10 +1,11 @@
 import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
+import { FormatError, fingerprint, parseBtf, readElf, sectionNamed } from "../../runtime/btf/index.js";
 import { info, Kind, type RawSection, rawElf } from "../unit/btf/assemble.js";
 import { Assembly, type Name } from "./assembly.js";
 import { runtimeErrors, typeErrors } from "./compile.js";
 import { hostile } from "./grammar.js";
-import { outcome } from "./harness.js";
+import { outcome, stopwatch } from "./harness.js";
 import { violations } from "./proof.js";
 
 /** What was found by fuzzing, or by thinking as one who wants to stop the generator; each case once did. */
@@ -468,6 +469,22 @@ describe("objects that exhaust", () => {
     expect(ms).toBeLessThan(2_000);
     expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(512);
     if (text !== undefined && text.length < 2 ** 22) expect(violations(text)).toEqual([]);
+  });
+
+  // What open() does with an object that is given to it: it reads the layouts for their fingerprint.
+  it.each(exhausting)("are met by the runtime as soon: %s", (_, __, bytes) => {
+    const object = bytes();
+    const before = process.memoryUsage.rss();
+    const since = stopwatch();
+    try {
+      const elf = readElf(object);
+      const btf = sectionNamed(elf, ".BTF");
+      if (btf) fingerprint(elf, parseBtf(btf.data), ["struct a"]);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+    }
+    expect(since()).toBeLessThan(2_000);
+    expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(512);
   });
 });
 
