@@ -130,7 +130,7 @@ export const reasons: readonly Reason[] = [
   {
     sections: /^struct_ops\.s$/,
     step: "loads",
-    errors: ["ENOENT", "EINVAL"],
+    errors: ["ENOENT", "EINVAL", "ERR_BPF_LIBRARY"],
     why: 'SEC(".struct_ops.link") needs libbpf 1.2 and kernel 6.4',
   },
 ];
