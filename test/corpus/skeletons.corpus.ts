@@ -26,7 +26,12 @@ const mapClasses: Readonly<Record<number, readonly [string, ...("key" | "value" 
   ...{ 8: ["FdArray"], 17: ["FdArray"], 20: ["FdArray"], 15: ["SockMap", "key"], 18: ["SockMap", "key"] },
   ...{ 14: ["RedirectMap", "value"], 25: ["RedirectMap", "value"], 16: ["RedirectMap", "value"] },
   ...{ 24: ["StorageMap", "value"], 28: ["StorageMap", "value"], 29: ["StorageMap", "value"] },
-  ...{ 32: ["StorageMap", "value"], 12: ["ArrayOfMaps", "inner"], 13: ["HashOfMaps", "key", "inner"] },
+  ...{
+    33: ["ArenaMap"],
+    32: ["StorageMap", "value"],
+    12: ["ArrayOfMaps", "inner"],
+    13: ["HashOfMaps", "key", "inner"],
+  },
 };
 
 const subjects = generateAll();
