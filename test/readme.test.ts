@@ -45,7 +45,8 @@ const placeOf = (document: string): string => join(folder, document.replace(/\W/
 function modules(document: string): string[] {
   const found: { imports: Set<string>; parts: string[] }[] = [];
   for (const { text } of blocks.filter((block) => block.document === document && block.language === "ts")) {
-    if (/^import .* from "\.\//m.test(text) || found.length === 0) found.push({ imports: new Set(), parts: [] });
+    if (/^import .* from "\.\//m.test(text) || found.length === 0)
+      found.push({ imports: new Set(), parts: [] });
     const { imports, parts } = found.at(-1)!;
     const rest = text.replace(/^import .*$\n?/gm, (line) => {
       imports.add(line.trim());
