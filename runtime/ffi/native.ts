@@ -52,7 +52,7 @@ export function systemError(
     details.what ??
     getSystemErrorMap().get(-number)?.[1] ??
     (code === "ENOTSUPP" ? "not supported by this kernel" : code);
-  const log = details.log || saidBy(syscall).join("") || undefined;
+  const log = details.log || saidBy(syscall).join("\n") || undefined;
   const hint =
     details.todo ?? hintFor({ code, syscall, said: log, pin: details.pin, cgroup: details.cgroup });
   return new BpfError(`${where}: ${syscall}: ${text} (${code})${hint === undefined ? "" : ` — ${hint}`}`, {

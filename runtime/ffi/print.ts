@@ -1,4 +1,5 @@
 import { allocate, libbpf as bare, errno, libc, setErrno, viewNative } from "./koffi.js";
+import { type Message, messagesIn } from "./messages.js";
 import { type Functions, libbpfPrototypes } from "./prototypes.js";
 
 /**
@@ -13,11 +14,6 @@ import { type Functions, libbpfPrototypes } from "./prototypes.js";
 
 /** Gets what libbpf says: `level` is one of `LogLevel`, `text` a line or more, without the newline at its end. */
 export type Logger = (level: number, text: string) => void;
-
-interface Message {
-  readonly level: number;
-  readonly text: string;
-}
 
 const WARN = 0;
 const DEBUG = 2;
@@ -69,11 +65,11 @@ function overheard(name: keyof typeof libbpfPrototypes): unknown {
   return value;
 }
 
-let last: { readonly name: string; readonly said: string[] } | undefined;
+let last: { readonly name: string; readonly said: readonly string[] } | undefined;
 let collecting: string[] | undefined;
 
-/** The warnings that libbpf gave during the last call of one of its functions, if that was `syscall`. */
-export function saidBy(syscall: string): string[] {
+/** The warnings that libbpf gave during the last call of its functions, if that was `syscall` and nobody listened. */
+export function saidBy(syscall: string): readonly string[] {
   return last?.name === syscall ? last.said : [];
 }
 
@@ -81,7 +77,7 @@ export function saidBy(syscall: string): string[] {
 export function listening<T>(call: () => T): {
   readonly result: T;
   readonly errno: number;
-  readonly said: string[];
+  readonly said: readonly string[];
 } {
   const outer = collecting;
   const said: string[] = [];
@@ -116,8 +112,9 @@ function overhear<T>(name: string, call: () => T): T {
       Number(view.getBigUint64(TEXT, true)),
       Number(view.getBigUint64(SIZE, true)),
     );
-    const said = messages.flatMap(({ level, text }) => (level === WARN ? [`${text}\n`] : []));
-    last = { name, said };
+    const said = messages.flatMap(({ level, text }) => (level === WARN ? [text] : []));
+    // Whoever listens has them; a verifier's log is not to be kept until the next call.
+    last = collecting ? undefined : { name, said };
     for (const each of said) collecting?.push(each);
     if (logger && !delivering && messages.length > 0) {
       if (waiting.length === 0) queueMicrotask(deliver);
@@ -127,21 +124,15 @@ function overhear<T>(name: string, call: () => T): T {
   }
 }
 
-/** Reads what is in a stream: each message with its level, plus 1, in front. */
+/** Reads what is in a stream, and frees it. */
 function takeMessages(address: number, length: number): Message[] {
   if (address === 0) return [];
-  const bytes = length === 0 ? new Uint8Array(0) : viewNative(address, length).slice();
-  libc.free(address);
-  const decoder = new TextDecoder();
-  const messages: Message[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    let end = at + 1;
-    while (end < bytes.length && bytes[end]! > DEBUG + 1) end++;
-    const text = decoder.decode(bytes.subarray(at + 1, end)).replace(/\n$/, "");
-    messages.push({ level: bytes[at]! - 1, text });
-    at = end;
+  try {
+    // SAFETY: nothing of the view is left when this returns.
+    return length === 0 ? [] : messagesIn(viewNative(address, length));
+  } finally {
+    libc.free(address);
   }
-  return messages;
 }
 
 /** What the logger has not been told yet. */

@@ -56,8 +56,9 @@ export const probe = {
 
 /** libbpf's answers: 1 and 0, or `-errno`. What neither libbpf nor the kernel has heard of is not there. */
 function answer(syscall: string, ask: () => number): boolean {
-  const { result } = listening(ask);
-  if (result < 0 && result !== EOPNOTSUPP) throw systemError("probe", syscall, -result);
+  const { result, said } = listening(ask);
+  if (result < 0 && result !== EOPNOTSUPP)
+    throw systemError("probe", syscall, -result, { log: said.join("\n") });
   return result > 0;
 }
 

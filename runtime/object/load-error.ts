@@ -2,7 +2,7 @@ import type { LineInfo } from "../btf/index.js";
 import { BpfError, errnoName, type SourceLine } from "../errors.js";
 import { hintFor, systemError } from "../ffi/native.js";
 import { type SourceMap, sourceMap } from "./source.js";
-import { readLog, type Verdict } from "./verifier.js";
+import { endOf, readLog, type Verdict } from "./verifier.js";
 
 /** What was being opened or loaded when it failed. */
 export interface Failure {
@@ -19,21 +19,33 @@ export interface Failure {
 
 /** Why an object could not be opened or loaded: the program that was refused, why, and at which line of C. */
 export function loadError(failure: Failure): BpfError {
-  const { where, syscall, errno, said } = failure;
-  const output = said.join("");
-  const refused = /prog '([^']*)': -- BEGIN PROG LOAD LOG --\n([\s\S]*?)-- END PROG LOAD LOG --/.exec(output);
+  const { where, syscall, errno } = failure;
+  for (const message of failure.said) {
+    const found = logIn(message);
+    if (found?.log) return refusal(failure, found.program, found.log);
+  }
+  const said = failure.said.filter((message) => !logStart.test(message));
+  const output = said.join("\n");
   const reason = reasonOf(said);
-  const program = refused?.[1] ?? /^prog '([^']*)': /.exec(reason ?? "")?.[1];
-  if (!refused?.[2])
-    return systemError(where, syscall, errno, {
-      what: reason,
-      todo:
-        hintFor({ code: errnoName(errno), syscall, said: output }) ??
-        (said.length > 1 ? "this error's `log` has all that libbpf said" : undefined),
-      program,
-      log: output || undefined,
-    });
-  return refusal(failure, program!, refused[2]);
+  return systemError(where, syscall, errno, {
+    what: reason,
+    todo:
+      hintFor({ code: errnoName(errno), syscall, said: output }) ??
+      (said.length > 1 ? "this error's `log` has all that libbpf said" : undefined),
+    program: /^prog '([^']*)': /.exec(reason ?? "")?.[1],
+    log: output || undefined,
+  });
+}
+
+/** How a message starts that has a verifier's log in it. */
+const logStart = /^libbpf: prog '([^']*)': -- BEGIN PROG LOAD LOG --\n/;
+
+/** The program and the log of such a message. The log may be most of what memory there is: nothing here copies it. */
+function logIn(message: string): { program: string; log: string } | undefined {
+  const start = logStart.exec(message);
+  if (!start) return undefined;
+  const end = message.lastIndexOf("-- END PROG LOAD LOG --");
+  return { program: start[1]!, log: message.slice(start[0].length, end < 0 ? undefined : end) };
 }
 
 /** Lines of libbpf's that say that something failed, but not what. */
@@ -81,7 +93,7 @@ function lineOf(verdict: Verdict, log: string, map: SourceMap | undefined): Line
     const mapped = (field && map?.mentioning(field, verdict.instruction)) || map?.at(verdict.instruction);
     if (mapped) return mapped;
   }
-  const printed = [...log.matchAll(/^; (.*?)(?: @ (.+):(\d+))?$/gm)].at(-1);
+  const printed = [...endOf(log).matchAll(/^; (.*?)(?: @ (.+):(\d+))?$/gm)].at(-1);
   const [, text = "", file, line] = printed ?? [];
   if (file === undefined) return map?.withText(text.trim());
   return { file, line: Number(line), text, column: 0, section: "", offset: 0 };

@@ -196,7 +196,7 @@ export class NativeObject extends ProgramOwner {
     const call = listening(() => libbpf.bpf_map__attach_struct_ops(pointer));
     if (call.result === 0)
       throw systemError(where, "bpf_map__attach_struct_ops", call.errno, {
-        log: call.said.join(""),
+        log: call.said.join("\n"),
         todo:
           call.errno === EBUSY
             ? 'a map of SEC(".struct_ops") registers once: load the object anew'
@@ -249,7 +249,7 @@ export class NativeObject extends ProgramOwner {
     if (result < 0)
       throw systemError(`${this.name}: ${folder}`, call, -result, {
         what: said.map(withoutPrefix).find((line) => line !== ""),
-        log: said.join(""),
+        log: said.join("\n"),
       });
   }
 

@@ -20,12 +20,22 @@ const noise =
 /** Reasons that are about the whole program: no instruction is to blame. */
 const wholeProgram = /combined stack size|stack frames is too deep|call stack of \d+ frames/;
 
+/** What of a log is read: enough for its last instruction and all that is said after that. */
+const END = 1 << 20;
+
+/** The last lines of a log. */
+export function endOf(log: string): string {
+  return log.length <= END ? log : log.slice(log.indexOf("\n", log.length - END) + 1);
+}
+
 /**
- * Reads a verifier's log: from kernel 5.10 on, where the reason follows the last instruction, and from 7.3 on, where
+ * Reads the end of a verifier's log: from kernel 5.10 on, where the reason follows the last instruction, and from 7.3 on, where
  * a report with headings follows that.
  */
 export function readLog(log: string): Verdict {
-  const lines = log.split("\n").map((line) => line.trimEnd());
+  const lines = endOf(log)
+    .split("\n")
+    .map((line) => line.trimEnd());
   const title = lines.findLastIndex((line) => line.startsWith("Verification failed: "));
   const report = title < 0 ? undefined : sectionsOf(lines.slice(title));
   const plain = title < 0 ? lines : lines.slice(0, title);

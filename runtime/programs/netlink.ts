@@ -36,7 +36,7 @@ function netlink(where: string, syscall: string, call: () => number, fine: reado
   if (result >= 0 || fine.includes(result)) return result;
   const message = said.map((line) => /Kernel error message: (.*)/.exec(line)?.[1]).find(Boolean);
   const todo = todos[`${syscall} ${errnoName(-result)}`] ?? todos[errnoName(-result)];
-  throw systemError(where, syscall, -result, { what: message, todo, log: said.join("") });
+  throw systemError(where, syscall, -result, { what: message, todo, log: said.join("\n") });
 }
 
 /** What to do about an errno, of one function or of all. */

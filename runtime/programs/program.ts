@@ -178,13 +178,13 @@ export class BaseProgram {
     if (call.result === 0)
       throw systemError(this.where, syscall, call.errno, {
         program: this.name,
-        log: call.said.join(""),
+        log: call.said.join("\n"),
         // The last of libbpf's warnings says it with the names that a user knows.
         what: call.said
           .at(-1)
           ?.replace(/^libbpf: (prog '[^']*': )?/, "")
           .trim(),
-        todo: this.#todo({ code: errnoName(call.errno), syscall, said: call.said.join("") }, todo),
+        todo: this.#todo({ code: errnoName(call.errno), syscall, said: call.said.join("\n") }, todo),
         ...(syscall === "bpf_program__attach" && call.errno === EOPNOTSUPP && noTarget),
       });
     // A logger may have closed the object.
