@@ -11,6 +11,7 @@ const DAY = 86_400_000;
 const releases = {
   bullseye: ["deb debian bullseye", "deb debian-security bullseye-security"],
   bookworm: ["deb debian bookworm", "deb debian-security bookworm-security"],
+  "bookworm-arm64": ["deb debian bookworm", "deb debian-security bookworm-security"],
   "bookworm-backports": ["deb debian bookworm-backports"],
   trixie: ["deb debian trixie", "deb debian-security trixie-security"],
   sid: ["deb debian sid"],
@@ -25,6 +26,7 @@ export type Release = keyof typeof releases;
 function apt(release: Release, command: string, args: readonly string[], cwd?: string): string {
   const state = join(cacheFolder, "apt", release);
   const sources = join(state, "sources.list");
+  const architecture = release.endsWith("-arm64") ? "arm64" : "amd64";
   const options = [
     ["Dir::Etc::SourceList", sources],
     ["Dir::Etc::SourceParts", "/dev/null"],
@@ -37,8 +39,8 @@ function apt(release: Release, command: string, args: readonly string[], cwd?: s
     ["Acquire::Retries", "3"],
     ["Acquire::http::Timeout", "60"],
     ["APT::Sandbox::User", ""],
-    ["APT::Architecture", "amd64"],
-    ["APT::Architectures", "amd64"],
+    ["APT::Architecture", architecture],
+    ["APT::Architectures", architecture],
   ].flatMap(([name, value]) => ["-o", `${name}=${value}`]);
   const env = { ...process.env, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" };
   const run = (...words: readonly string[]): string =>

