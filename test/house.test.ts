@@ -19,7 +19,7 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
       ...["node:module", "node:worker_threads", "koffi"],
     ],
   ],
-  ["runtime/ffi/", ["runtime/ffi/", "runtime/errors.ts", "node:fs", "node:util"]],
+  ["runtime/ffi/", ["runtime/ffi/", "runtime/errors.ts", "node:buffer", "node:fs", "node:util"]],
   ["runtime/kernel/", ["runtime/kernel/", "runtime/ffi/native.ts", "runtime/errors.ts", "node:fs"]],
   [
     "runtime/maps/",
