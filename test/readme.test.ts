@@ -9,7 +9,7 @@ import { help } from "../generator/help.js";
 import { generate } from "../generator/index.js";
 
 /**
- * The code in the documents. C is compiled as README says; its skeletons are generated; all TypeScript is type-checked
+ * The code in the documents. C is compiled as the pages say; its skeletons are generated; all TypeScript is type-checked
  * against them. What stands behind a block's language is the name of its file. A block of TypeScript that imports no
  * skeleton goes on where the block before it ended, as it reads.
  */
@@ -65,7 +65,14 @@ function programOf(document: string, object: string): Block {
   return found;
 }
 
-const compile = /^clang .*$/m.exec(readme)![0];
+/** How a page compiles its programs: as it says, or as the first page does. */
+function compile(document: string): string {
+  const commands = blocks.filter(({ language, text }) => language === "sh" && /^clang /m.test(text));
+  const own = commands.find((block) => block.document === document);
+  const first = commands.find((block) => block.document === "docs/README.md");
+  return /^clang (?:.*\\\n)*.*$/m.exec((own ?? first)!.text)![0];
+}
+
 const hasClang =
   spawnSync("clang", ["--version"]).status === 0 && existsSync("/usr/include/bpf/bpf_helpers.h");
 
@@ -79,10 +86,12 @@ describe.skipIf(!hasClang)("with clang and libbpf-dev", () => {
     const name = file!.replace(/\.bpf\.c$/, "");
     mkdirSync(at, { recursive: true });
     writeFileSync(join(at, file!), text);
-    const command = compile.replaceAll("opens", name);
+    const command = compile(document).replace(/-c .*/, `-c ${name}.bpf.c -o ${name}.bpf.o`);
     const { stderr } = spawnSync("sh", ["-c", command], { cwd: at, encoding: "utf8" });
     if (stderr !== "") return [stderr];
-    const options = { file: `${name}.bpf.o` };
+    const [, types = ""] =
+      new RegExp(`bpf-tsgen ((?:--type \\w+ )+)-o ${name}.skel.ts`).exec(read(document)) ?? [];
+    const options = { file: `${name}.bpf.o`, types: types.split(/ ?--type | /).filter(Boolean) };
     const { text: skeleton, warnings } = generate(readFileSync(join(at, `${name}.bpf.o`)), options);
     writeFileSync(join(at, `${name}.skel.ts`), skeleton);
     // As `import { X } from "./x.bpf.o"` finds its types.
