@@ -282,26 +282,40 @@ class ArrayInPlace implements ProxyHandler<unknown[]> {
   }
 
   #iterate(): IterableIterator<unknown> {
-    return new ElementsInPlace(this.#length, (index) =>
-      this.#at(index),
-    ) as unknown as IterableIterator<unknown>;
+    const elements = new ElementsInPlace(
+      this[MEMORY],
+      this[AT],
+      this.#element.size,
+      this.#length,
+      this.#read,
+    );
+    return elements as unknown as IterableIterator<unknown>;
   }
 }
 
 /** Walks over an array in memory, at a quarter of what a generator takes. */
 class ElementsInPlace {
-  readonly #length: number;
-  readonly #element: (index: number) => unknown;
-  #next = 0;
+  readonly #memory: Memory;
+  readonly #read: FieldCodec["view"];
+  readonly #stride: number;
+  #at: number;
+  #left: number;
 
-  constructor(length: number, element: (index: number) => unknown) {
-    this.#length = length;
-    this.#element = element;
+  constructor(m: Memory, at: number, stride: number, length: number, read: FieldCodec["view"]) {
+    this.#memory = m;
+    this.#at = at;
+    this.#stride = stride;
+    this.#left = length;
+    this.#read = read;
   }
 
   next(): IteratorResult<unknown> {
-    if (this.#next >= this.#length) return { value: undefined, done: true };
-    return { value: this.#element(this.#next++), done: false };
+    if (this.#left === 0) return { value: undefined, done: true };
+    const at = this.#at;
+    this.#at += this.#stride;
+    this.#left--;
+    const read = this.#read;
+    return { value: read(this.#memory, at), done: false };
   }
 
   static {

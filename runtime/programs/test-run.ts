@@ -71,9 +71,9 @@ export function testRun(
   input: TestRunInput,
 ): TestRunResult {
   const { ctx } = input as { readonly ctx?: unknown };
-  const codec = contexts.get(program);
-  if (ctx instanceof Uint8Array || typeof ctx !== "object" || ctx === null || !codec)
-    return runBytes(where, fd, program.type, input);
+  const isObject = typeof ctx === "object" && ctx !== null && !(ctx instanceof Uint8Array);
+  const codec = isObject ? contexts.get(program) : undefined;
+  if (!isObject || !codec) return runBytes(where, fd, program.type, input);
   const { data } = input;
   const zero = codec.decode(new Memory(new Uint8Array(codec.size)), 0) as object;
   const packet = program.type === BPF_PROG_TYPE_XDP && data ? { data_end: data.length } : {};
