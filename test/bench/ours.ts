@@ -126,8 +126,8 @@ const works: Record<string, (...args: string[]) => void | Promise<void>> = {
   },
   "global-array": () => {
     const { bss } = Bench.load();
-    time(10_000_000, () => {
-      for (let i = 0; i < 10_000_000; i++) sink += bss.hist[i & 63]!;
+    time(64 * 20_000, () => {
+      for (let i = 0; i < 20_000; i++) for (const each of bss.hist) sink += each;
     });
   },
   "mapped-u32": () => {
@@ -162,6 +162,7 @@ const works: Record<string, (...args: string[]) => void | Promise<void>> = {
         sink += event.pid + event.number + event.comm.length;
       }),
     ),
+  bare,
   deliver,
   idle,
   import: () => wholeProcess(["-e", 'import("ts-morph")']),
@@ -198,6 +199,34 @@ function milliseconds(args: string[]): number {
 function wholeProcess(args: string[]): void {
   milliseconds(args);
   report({ ms: milliseconds(args) });
+}
+
+/** The system call of a work through koffi, by addresses that never change, and nothing around it. */
+async function bare(work: string): Promise<void> {
+  const { default: koffi } = await import("koffi");
+  const { counts, slots } = filled().maps;
+  const { fd } = work.startsWith("hash") ? counts : slots;
+  const key = koffi.alloc("uint64_t", 2) as bigint;
+  const [keyAt, valueAt] = [Number(key), Number(key) + 8];
+  const at = new Uint32Array(koffi.view(key, 16));
+  const libbpf = koffi.load("libbpf.so.1");
+  if (work.endsWith("get")) {
+    const lookup = libbpf.func("bpf_map_lookup_elem", "int", ["int", "uintptr_t", "uintptr_t"]);
+    time(ENTRIES, () => {
+      for (let i = 0; i < ENTRIES; i++) {
+        at[0] = i;
+        sink += lookup(fd, keyAt, valueAt);
+      }
+    });
+  } else {
+    const update = libbpf.func("bpf_map_update_elem", "int", ["int", "uintptr_t", "uintptr_t", "uint64_t"]);
+    time(ENTRIES, () => {
+      for (let i = 0; i < ENTRIES; i++) {
+        at[0] = at[2] = i;
+        sink += update(fd, keyAt, valueAt, 0);
+      }
+    });
+  }
 }
 
 /** Nanoseconds a record takes to read, when nobody writes. */

@@ -9,6 +9,8 @@ export interface Results {
   readonly machine: string;
   /** How often each contender had its turn. */
   readonly rounds: number;
+  /** Processes that wanted a CPU at the start and at the end (the load of a minute): the machine was shared. */
+  readonly load: readonly [before: number, after: number];
   readonly rows: readonly Row[];
 }
 
@@ -28,8 +30,8 @@ function cells(row: Row): string[] {
     row.against ? `${number(row.against.value)} ${row.unit}` : "",
     row.against?.who ?? "",
     ratio === undefined ? "" : ratio.toFixed(2),
-    row.wanted,
-    row.reached ? "yes" : "no",
+    row.wanted ?? "",
+    row.wanted === undefined ? "" : row.reached ? "yes" : "no",
   ];
 }
 
@@ -44,17 +46,32 @@ export function render(results: Results): { table: string; files: Record<string,
       .map((cell, i) => cell.padEnd(widths[i]!))
       .join("  ")
       .trimEnd();
-  const table = [line(HEAD), ...rows.map(line)].join("\n");
-  const markdown = [HEAD, HEAD.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
-  const { date, node, kernel, machine, rounds } = results;
   return {
-    table,
+    table: [line(HEAD), ...rows.map(line)].join("\n"),
     files: {
       "results.json": `${JSON.stringify(results, null, 2)}\n`,
-      "results.table.md": `${date}, ${machine}, Linux ${kernel}, Node ${node}, medians of ${rounds} rounds.\n\n${markdown}\n`,
-      "times.svg": bars(results),
+      "RESULTS.md": page(results, rows),
+      "times.svg": times(results),
+      "events.svg": events(results),
     },
   };
+}
+
+function page(results: Results, rows: readonly string[][]): string {
+  const { date, node, kernel, machine, rounds, load } = results;
+  const missed = results.rows.filter((row) => !row.reached);
+  return `# What it costs
+
+Printed by \`npm run bench -- --save\` on ${date}: ${machine}, Linux ${kernel}, Node ${node.slice(1)}. C is libbpf as its users
+write it, \`cc -O2\`; each contender runs in a process of its own, all of them in turns, ${rounds} rounds, and the medians
+are held against each other. The machine is shared, with a load of ${load[0].toFixed(1)} before and ${load[1].toFixed(1)} after: the ratios count.
+
+![Time that bpf-tsgen takes, in times of C's and npm bpf's](times.svg)
+
+![Ring buffers: events taken in, dropped, and what they cost, ours and C's](events.svg)
+
+${[HEAD, HEAD.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n")}
+${missed.length === 0 ? "" : `\n## Not reached\n\n${missed.map(({ name, why }) => `- ${name}${why === undefined ? "" : `: ${why}`}`).join("\n")}\n`}`;
 }
 
 const ROW = 26;
@@ -62,30 +79,78 @@ const LEFT = 330;
 const WIDTH = 860;
 const SCALE = 220;
 
-/** Given the rows that hold nanoseconds against C's or npm `bpf`'s, draws a bar each: how many times as long ours takes. */
-function bars({ rows }: Results): string {
-  const shown = rows.filter((row) => row.unit === "ns" && row.against);
+/** Colours for light and dark pages. */
+const STYLE = `  <style>
+    text { fill: #1f2328; }
+    .ours { fill: #2f6feb; }
+    .peer { fill: #3f9a5b; }
+    .other { fill: #9aa4b2; }
+    line { stroke: #9aa4b2; }
+    @media (prefers-color-scheme: dark) { text { fill: #e6edf3; } .other { fill: #6e7681; } }
+  </style>`;
+
+function picture(height: number, body: readonly string[]): string {
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">`,
+    STYLE,
+    ...body,
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+const text = (x: number, y: number, what: string, more = ""): string =>
+  `  <text x="${x.toFixed(1)}" y="${y}"${more}>${what.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</text>`;
+const label = (y: number, what: string): string => text(LEFT - 10, y, what, ' text-anchor="end"');
+const bar = (y: number, width: number, height: number, kind: "ours" | "peer" | "other"): string =>
+  `  <rect class="${kind}" x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${height}" rx="2"/>`;
+
+/** For each row that holds nanoseconds against C's or npm `bpf`'s a bar: how many times as long ours takes. */
+function times({ rows }: Results): string {
+  const shown = rows.filter((row) => row.unit === "ns" && row.against && row.wanted !== undefined);
   const height = (shown.length + 2) * ROW;
-  const text = (x: number, y: number, what: string, more = ""): string =>
-    `  <text x="${x}" y="${y}"${more}>${what.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</text>`;
-  const body = shown.flatMap((row, i) => {
+  const bars = shown.flatMap((row, i) => {
     const y = (i + 1) * ROW;
     const ratio = ratioOf(row)!;
     const width = Math.min(ratio, 2) * SCALE;
     return [
-      text(LEFT - 10, y + 16, `${row.name.split(";")[0]}`, ' text-anchor="end"'),
-      `  <rect x="${LEFT}" y="${y + 4}" width="${width.toFixed(1)}" height="${ROW - 8}" fill="${row.against!.who === "npm bpf" ? "#7a9e7e" : "#3b6ea5"}"/>`,
+      label(y + 16, row.name.split(";")[0]!),
+      bar(y + 4, width, ROW - 8, row.against!.who === "npm bpf" ? "peer" : "ours"),
       text(LEFT + width + 6, y + 16, `${ratio.toFixed(2)} × ${row.against!.who}`),
     ];
   });
   const one = LEFT + SCALE;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="12">`,
-    `  <rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
+  return picture(height, [
     text(LEFT, 16, "time that bpf-tsgen takes, in times of the other's: shorter is faster"),
-    ...body,
-    `  <line x1="${one}" y1="${ROW}" x2="${one}" y2="${height - ROW}" stroke="#888888" stroke-dasharray="3 3"/>`,
-    "</svg>",
-    "",
-  ].join("\n");
+    ...bars,
+    `  <line x1="${one}" y1="${ROW}" x2="${one}" y2="${height - ROW}" stroke-dasharray="3 3"/>`,
+  ]);
+}
+
+/** For each row of ring buffers that is held against C's two bars, ours and C's, on a scale of their own. */
+function events({ rows }: Results): string {
+  const shown = rows.filter((row) => /events/.test(row.name) && row.against?.who === "C");
+  const step = 2 * ROW;
+  return picture((shown.length + 1) * step, [
+    text(LEFT, 16, "ring buffers filled by another process: above bpf-tsgen, below C's ring_buffer__poll()"),
+    ...shown.flatMap((row, i) => {
+      const y = i * step + ROW + 8;
+      const value = row.against!.value;
+      const most = Math.max(row.ours, value);
+      const pair = [
+        [row.ours, "ours", "bpf-tsgen"],
+        [value, "other", "C"],
+      ] as const;
+      return [
+        label(y + 20, row.name),
+        ...pair.flatMap(([figure, kind, who], which) => {
+          const width = (figure / most) * 1.6 * SCALE;
+          return [
+            bar(y + which * 18, width, 15, kind),
+            text(LEFT + width + 6, y + which * 18 + 12, `${number(figure)} ${row.unit} ${who}`),
+          ];
+        }),
+      ];
+    }),
+  ]);
 }

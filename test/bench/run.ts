@@ -3,15 +3,17 @@
  * ratios.
  *
  * `-- --quick` takes about a minute · `--only WORK` runs one of them · `--json FILE` writes the results · `--save`
- * makes RESULTS.md and its plots anew · `--node FILE` runs ours with another Node.
+ * makes RESULTS.md and its pictures anew · `--node FILE` runs ours with another Node.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { arch, cpus, release, tmpdir } from "node:os";
+import { arch, cpus, loadavg, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ensureMounts, ensurePackages, obstacles } from "../machine.js";
+import { Unavailable } from "../vm/cache.js";
+import { nodePath } from "../vm/node.js";
 import { type Results, render } from "./report.js";
 import { type Contender, type Figures, type Row, type Work, works } from "./works.js";
 
@@ -43,6 +45,7 @@ function main(): void {
   const chosen = flags.only ? all.filter(({ name }) => flags.only!.includes(name)) : all;
   if (chosen.length === 0) throw new Error(`--only takes: ${all.map(({ name }) => name).join(", ")}`);
   const commands = contenders();
+  const before = loadavg()[0]!;
   const rows = chosen.flatMap((work) => {
     process.stderr.write(`${work.name} …\n`);
     return measure(work, commands);
@@ -53,6 +56,7 @@ function main(): void {
     kernel: release(),
     machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"} (${arch()})`,
     rounds: rounds(),
+    load: [before, loadavg()[0]!],
     rows,
   };
   const { table, files } = render(results);
@@ -63,29 +67,44 @@ function main(): void {
 
 /** How often each contender has its turn. */
 function rounds(): number {
-  return flags.quick ? 3 : 9;
+  return flags.quick ? 3 : 10;
 }
 
+/** What is to be run for a work's arguments. */
+type Command = (args: readonly string[]) => string[];
+
 /** How each contender is called; without those that this machine has not got. */
-function contenders(): Partial<Record<Contender, (args: readonly string[]) => string[]>> {
+function contenders(): Partial<Record<Contender, Command>> {
   const c = join(scratch, "bench");
   execFileSync("cc", ["-O2", "-Wall", "-o", c, join(here, "bench.c"), "-lbpf"], { stdio: "inherit" });
   const object = join(here, "bench.bpf.o");
   const ours = [flags.node, compileOurs()];
-  const inC = (args: readonly string[]): string[] => [c, args[0]!, object, ...args.slice(1)];
-  const inOurs = (args: readonly string[]): string[] => [
-    ...ours,
-    ...args,
-    ...(args[0] === "deliver" ? [c] : []),
-  ];
+  const inC: Command = (args) => [c, args[0]!, object, ...args.slice(1)];
+  const inOurs: Command = (args) => [...ours, ...args, ...(args[0] === "deliver" ? [c] : [])];
   const peer = installPeer();
+  const onNode24 = node24();
   return {
     ours: inOurs,
+    "bare koffi": inOurs,
     idle: inOurs,
+    "ts-morph": inOurs,
+    ...(onNode24 && { "ours on Node 24": onNode24(inOurs), "ts-morph on Node 24": onNode24(inOurs) }),
     C: inC,
     "C in batches": inC,
     ...(peer && { "npm bpf": (args) => [flags.node, join(here, "peer.mjs"), peer, ...args] }),
   };
+}
+
+/** How a command of Node's is called with Node 24; nothing where that cannot be had. */
+function node24(): ((command: Command) => Command) | undefined {
+  try {
+    const node = nodePath(24);
+    return (command) => (args) => [node, ...command(args).slice(1)];
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    process.stderr.write(`Node 24 is not to be had here, so it is left out: ${error.message}\n`);
+    return undefined;
+  }
 }
 
 /** Ours and its skeleton as JavaScript, over the packages as they are built: what an application runs. */
@@ -150,7 +169,7 @@ function mediansOf(all: readonly Figures[]): Figures {
   return Object.fromEntries(
     Object.keys(all[0]!).map((name) => {
       const sorted = all.map((figures) => figures[name]!).sort((a, b) => a - b);
-      return [name, sorted[sorted.length >> 1]!];
+      return [name, (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2];
     }),
   );
 }
