@@ -29,6 +29,7 @@ export type { ArrayView, Codec, Input, Union, Unions, View } from "./codec/types
 export { copy, toJson } from "./codec/view.js";
 export { BpfError, type BpfErrorDetails, type SourceLine } from "./errors.js";
 export { type Logger, setLogger } from "./ffi/native.js";
+export { type BtfInfo, btf } from "./kernel/btf.js";
 export type { KernelTarget } from "./kernel/objects.js";
 export { probe } from "./kernel/probe.js";
 export {
@@ -81,6 +82,7 @@ export type { OpenOptions } from "./object/open.js";
 export { StructOps } from "./object/struct-ops.js";
 export { type WithObjectOptions, withObject } from "./object/with-object.js";
 export type { InterfaceTarget } from "./programs/arguments.js";
+export { BaseProgram, type CookieOptions, type Target } from "./programs/base.js";
 export { Cgroup, type CgroupFolder, type CgroupOptions, type CgroupTarget } from "./programs/cgroup.js";
 export { Iter, type IterCgroup, type IterMap, type IterTarget, type IterTask } from "./programs/iter.js";
 export { Link } from "./programs/link.js";
@@ -128,16 +130,7 @@ export {
   Usdt,
   type UsdtTarget,
 } from "./programs/probes.js";
-export {
-  BaseProgram,
-  type CookieOptions,
-  OpenProgram,
-  Passive,
-  Program,
-  type RawTarget,
-  StructOpsProgram,
-  type Target,
-} from "./programs/program.js";
+export { OpenProgram, Passive, Program, type RawTarget, StructOpsProgram } from "./programs/program.js";
 export type { ProgramInfo } from "./programs/program-info.js";
 export {
   LircMode2,

@@ -20,7 +20,10 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
     ],
   ],
   ["runtime/ffi/", ["runtime/ffi/", "runtime/errors.ts", "node:buffer", "node:fs", "node:util"]],
-  ["runtime/kernel/", ["runtime/kernel/", "runtime/ffi/native.ts", "runtime/errors.ts", "node:fs"]],
+  [
+    "runtime/kernel/",
+    ["runtime/kernel/", "runtime/btf/", "runtime/ffi/native.ts", "runtime/errors.ts", "node:fs"],
+  ],
   [
     "runtime/maps/",
     [

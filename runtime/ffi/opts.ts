@@ -43,12 +43,6 @@ export const optsLayouts = {
     force_ioctl_attach: [16, "bool", "1.2"],
     dont_enable: [17, "bool", "1.7"],
   },
-  bpf_tracing_multi_opts: {
-    size: 32,
-    ids: [8, "u64", "1.8"],
-    cookies: [16, "u64", "1.8"],
-    cnt: [24, "u64", "1.8"],
-  },
   bpf_link_update_opts: { size: 24, flags: [8, "u32"], old_prog_fd: [12, "u32"] },
   /** The part of `union bpf_attr` that BPF_LINK_CREATE reads: the kernel's own, without a size in front. */
   bpf_attr_link_create: {
@@ -81,6 +75,9 @@ export const optsLayouts = {
     netfilter_hooknum: [20, "u32"],
     netfilter_priority: [24, "s32"],
     netfilter_flags: [28, "u32"],
+    tracing_multi_ids: [16, "u64"],
+    tracing_multi_cookies: [24, "u64"],
+    tracing_multi_count: [32, "u32"],
   },
   /** The part of `union bpf_attr` that BPF_RAW_TRACEPOINT_OPEN reads. */
   bpf_attr_raw_tracepoint: {
@@ -100,6 +97,18 @@ export const optsLayouts = {
     prog_cnt: [24, "u32"],
     link_ids: [40, "u64"],
   },
+  /** What the commands of these names read of `union bpf_attr`. */
+  bpf_attr_token_create: { size: 8, bare: true, bpffs_fd: [4, "u32"] },
+  bpf_attr_prog_bind_map: { size: 12, bare: true, prog_fd: [0, "u32"], map_fd: [4, "u32"] },
+  bpf_attr_prog_stream_read: {
+    size: 24,
+    bare: true,
+    stream_buf: [0, "u64"],
+    stream_buf_len: [8, "u32"],
+    stream_id: [12, "u32"],
+    prog_fd: [16, "u32"],
+  },
+  bpf_attr_prog_assoc_struct_ops: { size: 12, bare: true, map_fd: [0, "u32"], prog_fd: [4, "u32"] },
   /** The part of `struct perf_event_attr` that all kernels know (`PERF_ATTR_SIZE_VER0`). */
   perf_event_attr: {
     size: 64,
@@ -146,7 +155,9 @@ export const optsLayouts = {
     map_flags: [28, "u32"],
     map_extra: [32, "u64"],
     numa_node: [40, "u32"],
+    token_fd: [52, "u32", "1.4"],
   },
+  bpf_btf_load_opts: { size: 40, btf_flags: [28, "u32", "1.4"], token_fd: [32, "u32", "1.4"] },
   bpf_prog_load_opts: { size: 128, expected_attach_type: [12, "u32"] },
   bpf_map_batch_opts: { size: 24, elem_flags: [8, "u64"], flags: [16, "u64"] },
 } as const;
@@ -213,11 +224,16 @@ export function optsAt<S extends keyof Layouts>(
 
 let version = 0;
 
-/** Throws unless the libbpf in use is at least of version `since`; `what` is what needs it. */
-export function expectLibbpf(what: string, since: string): void {
+/** Whether the libbpf in use is at least of version `since`. */
+export function knowsLibbpf(since: string): boolean {
   version ||= 1000 * libbpf.libbpf_major_version() + libbpf.libbpf_minor_version();
   const [major = 0, minor = 0] = since.split(".").map(Number);
-  if (version >= 1000 * major + minor) return;
+  return version >= 1000 * major + minor;
+}
+
+/** Throws unless the libbpf in use is at least of version `since`; `what` is what needs it. */
+export function expectLibbpf(what: string, since: string): void {
+  if (knowsLibbpf(since)) return;
   const text = libbpf.libbpf_version_string();
   throw new BpfError(`${what}: libbpf ${text} does not know it — install libbpf ${since} or newer`, {
     code: "ERR_BPF_LIBRARY",

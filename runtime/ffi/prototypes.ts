@@ -121,6 +121,7 @@ export const libbpfPrototypes = {
   bpf_map_get_fd_by_id: ["s32", "u32"],
   bpf_map_get_next_id: ["s32", "u32", "buf"],
   bpf_btf_get_fd_by_id: ["s32", "u32"],
+  bpf_btf_get_next_id: ["s32", "u32", "buf"],
   bpf_btf_load: ["s32", "buf", "size", "ptr"],
   bpf_obj_get: ["s32", "str"],
   bpf_obj_pin: ["s32", "s32", "str"],

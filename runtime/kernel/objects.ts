@@ -5,7 +5,7 @@ import { check, ENOENT, libbpf, libc, unsigned } from "../ffi/native.js";
 /** What is in the kernel: by its pin, a path on bpffs, or by its id. */
 export type KernelTarget = { readonly pin: string } | { readonly id: number };
 
-type Kind = "link" | "map" | "program";
+type Kind = "btf" | "link" | "map" | "program";
 
 /** Kinds of the kernel's objects: how their descriptors are called, and got. */
 const kinds: Readonly<
@@ -20,6 +20,13 @@ const kinds: Readonly<
     }
   >
 > = {
+  btf: {
+    file: /^anon_inode:btf$/,
+    byId: (id: number) => libbpf.bpf_btf_get_fd_by_id(id),
+    byIdName: "bpf_btf_get_fd_by_id",
+    next: (id: number, out: Uint32Array) => libbpf.bpf_btf_get_next_id(id, out),
+    nextName: "bpf_btf_get_next_id",
+  },
   link: {
     // As it is called where it was made, and where it was opened.
     file: /^anon_inode:bpf[-_]link$/,
@@ -52,7 +59,7 @@ export function kindOf(fd: number): Kind | undefined {
   } catch {
     return undefined;
   }
-  return (["link", "map", "program"] as const).find((kind) => kinds[kind].file.test(file));
+  return (["btf", "link", "map", "program"] as const).find((kind) => kinds[kind].file.test(file));
 }
 
 /** Opens a map, program or link that is in the kernel; the caller closes the descriptor. */
@@ -82,14 +89,14 @@ export function openFromKernel(
   });
 }
 
-/** Every map, program or link that is in the kernel, its descriptor open while it is looked at. */
+/** Every object of a kind that is in the kernel, its descriptor open while it is looked at. */
 export function* walkIds(kind: Kind): IterableIterator<{ readonly where: string; readonly fd: number }> {
   const { byId, byIdName, next, nextName } = kinds[kind];
   const out = new Uint32Array(1);
   for (let id = 0; ; id = out[0]!) {
     const found = next(id, out);
     if (found === ENOENT) return;
-    check(`${kind}s`, nextName, found);
+    check(kind === "btf" ? kind : `${kind}s`, nextName, found);
     const fd = byId(out[0]!);
     // It went in between.
     if (fd === ENOENT) continue;

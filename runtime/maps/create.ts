@@ -1,11 +1,13 @@
 import { check, EINVAL, libbpf, libc, opts, systemError, unsigned } from "../ffi/native.js";
 import { probe } from "../kernel/probe.js";
 import { possibleCpus } from "../kernel/system.js";
+import { withToken } from "../kernel/token.js";
 import { MapType, mapTypeName } from "../kernel/types.js";
 import { BPF_F_MMAPABLE } from "./types.js";
 
 const BPF_F_NO_PREALLOC = 1;
 const BPF_F_NUMA_NODE = 4;
+const BPF_F_TOKEN_FD = 0x10000;
 
 /** How a map is made without an object: what `__uint` and `__type` say in C. */
 export interface CreateOptions {
@@ -27,6 +29,8 @@ export interface CreateOptions {
   readonly valueSize?: number | undefined;
   /** Of a map of maps: one like those that go in. */
   readonly inner?: { readonly fd: number } | undefined;
+  /** Where a bpffs is mounted that BPF was delegated to, for a process without privileges; needs libbpf 1.4 and kernel 6.9. */
+  readonly tokenPath?: string | undefined;
 }
 
 /** Which kernel has the types that not all have which this runtime is for, from 5.10 on. */
@@ -54,6 +58,7 @@ export interface MapTemplate {
   readonly keyTypeId?: number | undefined;
   readonly valueTypeId?: number | undefined;
   readonly innerFd?: number | undefined;
+  readonly tokenFd?: number | undefined;
 }
 
 /** Makes a map (`bpf_map_create`) and returns its descriptor. */
@@ -67,7 +72,8 @@ export function createFd(where: string, name: string, template: MapTemplate): nu
       valueSize,
       maxEntries,
       opts("bpf_map_create_opts", {
-        map_flags: flags,
+        map_flags: template.tokenFd === undefined ? flags : (flags | BPF_F_TOKEN_FD) >>> 0,
+        token_fd: template.tokenFd,
         map_extra: extra,
         inner_map_fd: template.innerFd,
         numa_node: flags & BPF_F_NUMA_NODE ? numaNode : undefined,
@@ -174,10 +180,19 @@ export function createByOptions(
     innerFd: options.inner === undefined ? undefined : unsigned(`${where}: inner`, options.inner?.fd),
     numaNode: numaNode === undefined ? undefined : unsigned(`${where}: numaNode`, numaNode),
   };
-  if (!storage.has(type)) return createFd(where, name, template);
+  const { tokenPath } = options;
+  if (tokenPath === undefined) return createOfTemplate(where, name, template);
+  return withToken(where, tokenPath, (tokenFd) => createOfTemplate(where, name, { ...template, tokenFd }));
+}
+
+function createOfTemplate(where: string, name: string, template: MapTemplate): number {
+  if (!storage.has(template.type)) return createFd(where, name, template);
   // Such a map is refused without the types of its key and value.
   const btf = storageBtf(template.valueSize);
-  const btfFd = check(where, "bpf_btf_load", libbpf.bpf_btf_load(btf, btf.length, 0));
+  const { tokenFd } = template;
+  const options =
+    tokenFd === undefined ? 0 : opts("bpf_btf_load_opts", { btf_flags: BPF_F_TOKEN_FD, token_fd: tokenFd });
+  const btfFd = check(where, "bpf_btf_load", libbpf.bpf_btf_load(btf, btf.length, options));
   try {
     return createFd(where, name, { ...template, btfFd, keyTypeId: 1, valueTypeId: 3 });
   } finally {

@@ -74,8 +74,8 @@ export function processId(value: unknown): number {
 }
 
 /** An open descriptor. */
-export function descriptor(value: unknown, name: string): number {
-  return integer(value, name, 0, INT_MAX);
+export function descriptor(value: unknown, name: string, where?: string): number {
+  return integer(value, name, 0, INT_MAX, where);
 }
 
 /** Runs with the descriptor of a file or folder, given by its path or as a descriptor. */

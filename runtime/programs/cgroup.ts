@@ -1,8 +1,8 @@
 import { hintFor } from "../ffi/native.js";
 import { choice, flag, withFile } from "./arguments.js";
+import { BaseProgram, type Target } from "./base.js";
 import type { Link } from "./link.js";
 import { type Attachments, type OrderOptions, order, orderTodos, queryAttachments } from "./order.js";
-import { BaseProgram, type Target } from "./program.js";
 import { checkLsm } from "./tracing.js";
 
 /** A cgroup of version 2. */

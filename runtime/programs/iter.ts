@@ -4,8 +4,8 @@ import type { Codec } from "../codec/types.js";
 import { BpfError } from "../errors.js";
 import { borrow, check, giveBack, libbpf, systemError } from "../ffi/native.js";
 import { choice, descriptor, integer, withFile } from "./arguments.js";
+import { BaseProgram, type Target } from "./base.js";
 import { destroyAll, type Link } from "./link.js";
-import { BaseProgram, type Target } from "./program.js";
 
 const CHUNK = 65_536;
 const EIO = 5;

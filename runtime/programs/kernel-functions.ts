@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { BpfError } from "../errors.js";
+import { traceableFunctions } from "../kernel/btf.js";
 
 const TRACEFS = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
@@ -40,22 +41,38 @@ export function addressesMatching(where: string, pattern: string): bigint[] {
   };
   if (withAddresses !== undefined) add(withAddresses, /^([\da-f]+) (\S+)/, () => true);
   else {
-    const names = readFirst(TRACEFS.map((folder) => `${folder}/available_filter_functions`));
-    const traceable = names && new Set(names.split("\n").map((line) => line.split(" ")[0]));
+    const traceable = traceableNames();
     const symbols = readFirst(["/proc/kallsyms"]) ?? "";
     add(symbols, /^([\da-f]+) [tTwW] (\S+)/, (name) => !traceable || traceable.has(name));
   }
-  if (found.size === 0)
-    throw new BpfError(`${where}: no function of this kernel matches "${pattern}" — see /proc/kallsyms`, {
-      code: "ENOENT",
-      errno: 2,
-    });
+  if (found.size === 0) throw noSuchFunction(where, pattern);
   if (found.size === 1 && found.has(0n))
     throw new BpfError(`${where}: the kernel hides its addresses — set kernel.kptr_restrict to 0`, {
       code: "EPERM",
       errno: 1,
     });
   return [...found];
+}
+
+/** The ids, in the kernel's BTF, of its functions whose names match and that can be traced. */
+export function idsMatching(where: string, pattern: string): bigint[] {
+  const traceable = traceableNames();
+  const found = traceableFunctions(where).filter(
+    ({ name }) => matches(name, pattern) && (!traceable || traceable.has(name)),
+  );
+  if (found.length === 0) throw noSuchFunction(where, pattern);
+  return found.map(({ id }) => BigInt(id));
+}
+
+/** The functions that tracefs says can be traced; undefined where it is not mounted. */
+function traceableNames(): ReadonlySet<string | undefined> | undefined {
+  const names = readFirst(TRACEFS.map((folder) => `${folder}/available_filter_functions`));
+  return names === undefined ? undefined : new Set(names.split("\n").map((line) => line.split(" ")[0]));
+}
+
+function noSuchFunction(where: string, pattern: string): BpfError {
+  const text = `${where}: no function of this kernel matches "${pattern}" — see /proc/kallsyms`;
+  return new BpfError(text, { code: "ENOENT", errno: 2 });
 }
 
 /** The first of the files that can be read. */

@@ -20,7 +20,7 @@ export type LinkInfo = AnyLinkInfo & LinkDetails;
 /** What differs from kind to kind. */
 export type LinkDetails =
   /** No link of the kernel, as `fallback` says; or one of a kind that this runtime does not know. */
-  | { readonly kind: "none" | "unknown" | "tracing_multi" }
+  | { readonly kind: "none" | "unknown" }
   | { readonly kind: "raw_tracepoint"; readonly name: string; readonly cookie: bigint }
   | {
       readonly kind: "tracing";
@@ -74,7 +74,15 @@ export type LinkDetails =
       /** 0 is every process. */
       readonly pid: number;
     }
-  | { readonly kind: "sockmap"; readonly mapId: number; readonly attachType: number };
+  | { readonly kind: "sockmap"; readonly mapId: number; readonly attachType: number }
+  | {
+      readonly kind: "tracing_multi";
+      readonly attachType: number;
+      /** How many functions. */
+      readonly count: number;
+      /** The id of the BTF that has them. */
+      readonly btfId: number;
+    };
 
 /** What a link of a performance event is on; kernels before 6.6 do not tell. */
 export type PerfEventDetails = { readonly kind: "perf_event" } & (
@@ -223,7 +231,7 @@ export function readLinkInfo(where: string, fd: number): LinkInfo {
       case 14:
         return { kind: "sockmap", mapId: u32(16), attachType: u32(20) };
       case 15:
-        return { kind: "tracing_multi" };
+        return { kind: "tracing_multi", attachType: u32(16), count: u32(20), btfId: u32(24) };
       default:
         return { kind: "unknown" };
     }

@@ -1,9 +1,9 @@
-import { type Area, borrow, giveBack, libbpf, opts } from "../ffi/native.js";
+import { type Area, borrow, giveBack, libbpf } from "../ffi/native.js";
 import { cookie, flag, integer, list, MOST_AT_ONCE, text, u64 } from "./arguments.js";
-import { addressesMatching } from "./kernel-functions.js";
+import { type AttachArguments, BaseProgram, type Target } from "./base.js";
+import { addressesMatching, idsMatching } from "./kernel-functions.js";
 import type { Link } from "./link.js";
 import type { ProcessOptions } from "./probes.js";
-import { type AttachArguments, BaseProgram, type Target } from "./program.js";
 import { findBinary, functionsMatching, offsetsOf } from "./user-functions.js";
 
 const RETURN = 1;
@@ -237,31 +237,48 @@ export type TracingMultiTarget =
   | { readonly pattern: string; readonly ids?: undefined; readonly cookies?: undefined }
   | ({ readonly ids: readonly number[]; readonly pattern?: undefined } & CookiesOptions);
 
-/** `SEC("fentry.multi/...")`, `SEC("fexit.multi/...")`, `SEC("fsession.multi/...")`: as {@link KprobeMulti}, with less overhead. */
+const tracingTodos = {
+  EINVAL: "fentry.multi, fexit.multi and fsession.multi need kernel 7.2",
+  EOPNOTSUPP: "this kernel has no trampolines for many functions",
+};
+
+/**
+ * `SEC("fentry.multi/...")`, `SEC("fexit.multi/...")`, `SEC("fsession.multi/...")`: as {@link KprobeMulti}, with less
+ * overhead (kernel 7.2).
+ */
 export class TracingMulti<How extends Target = "section"> extends BaseProgram {
-  /** Attaches to the section's functions, or the given ones (`bpf_program__attach_tracing_multi`, libbpf 1.8). */
+  /**
+   * Attaches to the section's functions, or the given ones. Makes the kernel's link by itself, so that every libbpf will
+   * do; functions of a module, by `"module:pattern"`, need libbpf 1.8 (`bpf_program__attach_tracing_multi`).
+   */
   attach(...[target]: AttachArguments<How, TracingMultiTarget, object>): Link {
     const given = (target ?? {}) as { readonly [K in "pattern" | "ids" | "cookies"]?: unknown };
-    const attach = (pattern: string | null, ids: bigint[], own: bigint[] | undefined): Link => {
-      const packed = Array.from({ length: Math.ceil(ids.length / 2) }, (_, i) => {
-        return ids[2 * i]! | ((ids[2 * i + 1] ?? 0n) << 32n);
-      });
-      return withNumbers([packed.length > 0 ? packed : undefined, own], ([at, cookiesAt]) =>
-        this.attached("bpf_program__attach_tracing_multi", (pointer) =>
-          libbpf.bpf_program__attach_tracing_multi(
-            pointer,
-            pattern,
-            opts("bpf_tracing_multi_opts", { ids: at, cookies: cookiesAt, cnt: BigInt(ids.length) }),
-          ),
-        ),
-      );
-    };
     if (given.ids !== undefined) {
       const ids = list(given.ids, "ids", (id, name) => BigInt(integer(id, name, 1, 0xffff_ffff)));
-      return attach(null, ids, cookies(given.cookies, ids.length));
+      return this.#toIds(ids, cookies(given.cookies, ids.length));
     }
     const pattern = given.pattern ?? this.section.split("/").slice(1).join("/");
     if (pattern === "") throw new TypeError(`${this.where}: names no functions — attach({ pattern })`);
-    return attach(text(pattern, "pattern"), [], undefined);
+    const functions = text(pattern, "pattern");
+    if (!functions.includes(":")) return this.#toIds(idsMatching(this.where, functions), undefined);
+    return this.attached("bpf_program__attach_tracing_multi", (pointer) =>
+      libbpf.bpf_program__attach_tracing_multi(pointer, functions, 0),
+    );
+  }
+
+  #toIds(ids: readonly bigint[], own: readonly bigint[] | undefined): Link {
+    if (ids.length > MOST_AT_ONCE)
+      throw new RangeError(`${this.where}: ${ids.length} functions match, more than a link takes`);
+    // Of 32 bits each, two in a number.
+    const packed = Array.from(
+      { length: Math.ceil(ids.length / 2) },
+      (_, i) => ids[2 * i]! | ((ids[2 * i + 1] ?? 0n) << 32n),
+    );
+    return withNumbers([packed, own], ([at, cookiesAt]) =>
+      this.linkedTo(
+        { tracing_multi_ids: at, tracing_multi_cookies: cookiesAt, tracing_multi_count: ids.length },
+        tracingTodos,
+      ),
+    );
   }
 }

@@ -12,9 +12,9 @@ import {
 } from "../ffi/native.js";
 import { ProgramType } from "../kernel/types.js";
 import { descriptor, type InterfaceTarget, integer, interfaceIndex } from "./arguments.js";
+import { BaseProgram } from "./base.js";
 import { atExit } from "./fallback.js";
 import { Link } from "./link.js";
-import { BaseProgram } from "./program.js";
 
 /**
  * Attaching to network interfaces as it was done before links: what libbpf has as `bpf_xdp_*` and `bpf_tc_*`.

@@ -1,6 +1,6 @@
 import { choice, flag, integer, withFile } from "./arguments.js";
+import { BaseProgram } from "./base.js";
 import type { Link } from "./link.js";
-import { BaseProgram } from "./program.js";
 
 /** Where a program of a network namespace goes. */
 export interface NetnsTarget {

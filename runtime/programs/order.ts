@@ -1,7 +1,7 @@
 import { borrow, EINVAL, giveBack, progQuery, systemError } from "../ffi/native.js";
 import { kindOf } from "../kernel/objects.js";
 import { descriptor, integer, u64 } from "./arguments.js";
-import { BaseProgram } from "./program.js";
+import { BaseProgram } from "./base.js";
 
 /** What stands in a row of programs: a link or a program, by its descriptor or its id. */
 export type Neighbour =

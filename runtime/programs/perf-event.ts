@@ -1,7 +1,7 @@
 import { availableCpus, F_DUPFD_CLOEXEC, libbpf, libc, opts, orErrno, perfEventOpen } from "../ffi/native.js";
 import { cookie, descriptor, flag, integer, processId, u64 } from "./arguments.js";
+import { BaseProgram, type CookieOptions } from "./base.js";
 import { destroyAll, type Link } from "./link.js";
-import { BaseProgram, type CookieOptions } from "./program.js";
 
 /** An event of the performance counters: `struct perf_event_attr`'s type and config, see perf_event_open(2). */
 export interface PerfEventTarget {

@@ -1,7 +1,7 @@
 import { libbpf, opts } from "../ffi/native.js";
 import { choice, cookie, flag, integer, processId, text, u64 } from "./arguments.js";
+import { type AttachArguments, BaseProgram, type CookieOptions, type Target } from "./base.js";
 import type { Link } from "./link.js";
-import { type AttachArguments, BaseProgram, type CookieOptions, type Target } from "./program.js";
 
 /** `PROBE_ATTACH_MODE_*`. */
 const modes = { default: 0, legacy: 1, perf: 2, link: 3 } as const;

@@ -1,9 +1,9 @@
 import { fstatSync } from "node:fs";
 import { EINVAL, F_DUPFD_CLOEXEC, libbpf, libc, orErrno } from "../ffi/native.js";
 import { choice, descriptor, withFile } from "./arguments.js";
+import { BaseProgram, type Target } from "./base.js";
 import { atExit } from "./fallback.js";
 import type { Link } from "./link.js";
-import { BaseProgram, type Target } from "./program.js";
 
 /** Attachments that kernels hold by the program and what it is attached to, without a link. */
 abstract class Attached extends BaseProgram {

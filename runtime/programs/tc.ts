@@ -1,5 +1,6 @@
 import { borrow, EINVAL, giveBack, libbpf, optsAt } from "../ffi/native.js";
 import { choice, type InterfaceTarget, interfaceIndex } from "./arguments.js";
+import { BaseProgram, type Target } from "./base.js";
 import { clsactIsEmpty } from "./clsact.js";
 import { atExit } from "./fallback.js";
 import type { Link } from "./link.js";
@@ -11,7 +12,6 @@ import {
   probeHook,
   queryAttachments,
 } from "./order.js";
-import { BaseProgram, type Target } from "./program.js";
 
 const BPF_TCX_INGRESS = 46;
 const BPF_TCX_EGRESS = 47;

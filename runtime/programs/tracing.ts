@@ -1,8 +1,8 @@
 import { BpfError } from "../errors.js";
 import { libbpf, lsmHint, opts } from "../ffi/native.js";
 import { cookie, descriptor, text } from "./arguments.js";
+import { type AttachArguments, BaseProgram, type CookieOptions, type Target } from "./base.js";
 import type { Link } from "./link.js";
-import { type AttachArguments, BaseProgram, type CookieOptions, type Target } from "./program.js";
 
 /** A tracepoint of the kernel, as `/sys/kernel/tracing/events/CATEGORY/NAME` lists them. */
 export interface TracepointTarget {

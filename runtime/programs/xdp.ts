@@ -1,7 +1,7 @@
 import { choice, type InterfaceTarget, interfaceIndex } from "./arguments.js";
+import { BaseProgram } from "./base.js";
 import type { Link } from "./link.js";
 import { type OrderOptions, order, orderTodos } from "./order.js";
-import { BaseProgram } from "./program.js";
 
 const xdpModes = { native: 4, generic: 2, offload: 8 } as const;
 const BPF_XDP = 37;

@@ -2,7 +2,7 @@ import { AT, defineFields, MEMORY } from "../codec/view.js";
 import { check, libbpf, unsigned } from "../ffi/native.js";
 import { closeFd, openPinned, type ShadowSpec } from "../maps/map.js";
 import { PROG_TYPE_STRUCT_OPS, type Shadow } from "../object/shadow.js";
-import type { BaseProgram } from "../programs/program.js";
+import type { BaseProgram } from "../programs/base.js";
 
 /** What can be set of a map before it is created. Getters tell the value that `load()` will use. */
 export interface MapConfig {

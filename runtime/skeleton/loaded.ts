@@ -2,8 +2,8 @@ import { libbpf } from "../ffi/native.js";
 import type { BpfMap, MapSpec } from "../maps/map.js";
 import type { NativeObject } from "../object/native-object.js";
 import { loadedSection, type OpenSection, type SectionSpec } from "../object/section.js";
+import type { BaseProgram } from "../programs/base.js";
 import type { Link } from "../programs/link.js";
-import type { BaseProgram } from "../programs/program.js";
 import { defineLazily, lazily } from "./lazy.js";
 import type { AnySpec, ProgramSpec } from "./spec.js";
 

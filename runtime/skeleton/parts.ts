@@ -4,7 +4,7 @@ import type { FieldCodec } from "../codec/view.js";
 import type { BpfMap, MapHandle, MapSpec, ShadowSpec } from "../maps/map.js";
 import { readObject } from "../object/open.js";
 import { StructOps } from "../object/struct-ops.js";
-import type { BaseProgram, ProgramOwner } from "../programs/program.js";
+import type { BaseProgram, ProgramOwner } from "../programs/base.js";
 import { giveContext, type WithContext } from "../programs/test-run.js";
 import type { ObjectSource, ProgramSpec } from "./spec.js";
 

@@ -1,6 +1,6 @@
 import type { MapSpec } from "../maps/map.js";
 import type { SectionSpec } from "../object/section.js";
-import type { ProgramOwner } from "../programs/program.js";
+import type { ProgramOwner } from "../programs/base.js";
 
 /** What generated code may say: a skeleton of another version does not compile, and is refused by {@link skeleton}. */
 export const ABI = 1;

@@ -5,7 +5,7 @@ import { generate } from "../../generator/index.js";
 import { fixture, fixtureText } from "../fixtures/fixtures.js";
 import { reasons } from "./kernel.js";
 
-test.each(["kernel", "kernel-halves", "kernel-refused"])(
+test.each(["kernel", "kernel-extra", "kernel-halves", "kernel-refused"])(
   "%s.skel.ts is what the generator makes of its object today",
   (name) => {
     const file = `${name}.bpf.o`;

@@ -7,6 +7,7 @@ import {
   AttachType,
   attachTypeName,
   BpfError,
+  btf,
   enableStats,
   LibbpfErrno,
   LinkType,
@@ -132,6 +133,26 @@ describeKernel("introspection", () => {
       expect(() => probe.programType(bad)).toThrow(RangeError);
       expect(() => probe.helper(6, bad)).toThrow(RangeError);
     }
+    expect(openFds()).toBe(fds);
+  });
+
+  test("types in the kernel are listed, and read by their id", () => {
+    using kernel = Kernel.load(only("reflect"));
+    const fds = openFds();
+    const all = [...btf.list()];
+    const vmlinux = all.find(({ name }) => name === "vmlinux")!;
+    expect(vmlinux).toMatchObject({ kernel: true, name: "vmlinux" });
+    expect(btf.read(vmlinux.id)).toEqual(new Uint8Array(readFileSync("/sys/kernel/btf/vmlinux")));
+    const { btfId } = kernel.programs.reflect.info();
+    expect(kernel.maps.samples.info().btfId).toBe(btfId);
+    const own = all.find(({ id }) => id === btfId)!;
+    expect(own).toMatchObject({ kernel: false, name: "" });
+    const bytes = btf.read(btfId);
+    expect(bytes.length).toBe(own.size);
+    expect(parseBtf(bytes).named("struct", "sample")).toBeDefined();
+    expect(thrown(() => btf.read(0xffff_fff0))).toMatchObject({ name: "BpfError", code: "ENOENT" });
+    expect(() => btf.read(0)).toThrow(RangeError);
+    expect(() => btf.read("1" as never)).toThrow(TypeError);
     expect(openFds()).toBe(fds);
   });
 

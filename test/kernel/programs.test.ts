@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { closeSync, mkdirSync, openSync, rmdirSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { codecs, decode, encode } from "../../runtime/index.js";
+import { BpfMap, codecs, decode, encode, HashMap } from "../../runtime/index.js";
+import { KernelExtra } from "../fixtures/kernel-extra.skel.js";
 import { KernelKinds } from "../fixtures/kernel-kinds.skel.js";
 import { KernelPrograms, TaskRecord } from "../fixtures/kernel-programs.skel.js";
 import { describeKernel, openFds, thrown, trigger } from "./kernel.js";
@@ -246,6 +247,25 @@ describeKernel("testRun() with a context that the skeleton knows", () => {
     expect(() => on_xdp.testRun({ data, ctx: { ingress_ifindex: -1 } })).toThrow(RangeError);
     expect(thrown(() => on_xdp.testRun({ data, ctx: { data_end: 1000 } }))).toMatchObject({ code: "EINVAL" });
     expect(on_xdp.testRun({ data }).ctx).toEqual(new Uint8Array(0));
+  });
+
+  test("a map that is bound to a program lives as long, though the program does not use it", () => {
+    using kernel = KernelExtra.load();
+    const { write_lines } = kernel.programs;
+    let id: number;
+    {
+      using notes = BpfMap.create({ name: "notes", maxEntries: 1 }, HashMap, codecs.u32, codecs.u64);
+      id = notes.info().id;
+      notes.set(1, 2n);
+      expect(write_lines.info().mapIds).not.toContain(id);
+      write_lines.bindMap(notes);
+      expect(thrown(() => write_lines.bindMap({ fd: 0x7fff_fff0 }))).toMatchObject({ code: "EBADF" });
+    }
+    expect(write_lines.info().mapIds).toContain(id);
+    using again = BpfMap.open({ id }, HashMap, codecs.u32, codecs.u64);
+    expect(again.get(1)).toBe(2n);
+    expect(() => write_lines.bindMap({} as never)).toThrow(TypeError);
+    expect(() => write_lines.bindMap({ fd: -1 })).toThrow(RangeError);
   });
 
   test("runs that nothing could end are refused", () => {

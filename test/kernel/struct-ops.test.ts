@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
+import { release } from "node:os";
 import type * as Koffi from "koffi";
 import { expect, test } from "vitest";
 import { libbpfVersion } from "../../runtime/index.js";
 import { fixture } from "../fixtures/fixtures.js";
+import { KernelExtra } from "../fixtures/kernel-extra.skel.js";
 import { KernelStructOps } from "../fixtures/kernel-struct-ops.skel.js";
 import { Hostile } from "../golden/hostile.skel.js";
 import { describeKernel, openFds, thrown } from "./kernel.js";
@@ -167,6 +169,24 @@ describeKernel("struct_ops", () => {
     closed.close();
     expect(thrown(() => kept.name)).toMatchObject({ code: "ERR_BPF_CLOSED" });
     expect(thrown(() => (kept.init = null))).toMatchObject({ code: "ERR_BPF_CLOSED" });
+  });
+
+  test("a program of another kind belongs to one map from then on, where the kernel knows of that", () => {
+    using kernel = KernelStructOps.load();
+    using extra = KernelExtra.load();
+    const { count_up } = extra.programs;
+    const associate = (): void => count_up.assocStructOps(kernel.maps.nothing);
+    const [major] = release().split(".").map(Number) as [number];
+    if (major >= 7) {
+      associate();
+      expect(thrown(() => count_up.assocStructOps(kernel.maps.bare))).toMatchObject({ code: "EBUSY" });
+    } else {
+      expect(thrown(associate)).toMatchObject({ name: "BpfError", code: "EINVAL" });
+      expect(thrown(associate).message).toMatch(/ — it takes a struct_ops map, and kernel 7\.0$/);
+    }
+    expect(thrown(() => count_up.assocStructOps(extra.maps.own))).toMatchObject({ code: "EINVAL" });
+    expect(() => count_up.assocStructOps({ fd: -1 })).toThrow(RangeError);
+    expect(() => count_up.assocStructOps(7 as never)).toThrow(TypeError);
   });
 
   test("a map that this libbpf does not know yet is refused by the version that it needs", () => {

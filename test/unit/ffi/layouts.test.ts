@@ -26,9 +26,9 @@ function member(struct: string, field: string): string {
   const command = /^bpf_attr_(\w+)$/.exec(struct)?.[1];
   return inC[`${struct}.${field}`] ?? (command === undefined ? field : `${command}.${field}`);
 }
-/** Members of `union bpf_attr` that the kernel's headers have from 6.4 to 6.10 on. */
+/** Members of `union bpf_attr` that the kernel's headers have from 6.4 to 7.2 on. */
 const newInKernel =
-  /^bpf_attr_(link_create\.(relative_fd|expected_revision|netfilter_\w+|uprobe_multi_\w+)|query\.link_ids|raw_tracepoint\.cookie)$/;
+  /^bpf_attr_(link_create\.(relative_fd|expected_revision|netfilter_\w+|uprobe_multi_\w+|tracing_multi_\w+)|query\.link_ids|raw_tracepoint\.cookie|(token_create|prog_stream_read|prog_assoc_struct_ops)\.\w+)$/;
 /** Bit-fields, whose place C does not tell. */
 const bitFields = new Set(["perf_event_attr.flags"]);
 
