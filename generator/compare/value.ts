@@ -8,6 +8,11 @@ export interface Value {
   readonly storage: string;
 }
 
+/** A struct that became a union is a change of that type, and not of each value. */
+function withoutTag(c: string): string {
+  return c.replace(/\b(struct|union|enum) /g, "");
+}
+
 /** How a value's type has changed. */
 export interface ValueChange {
   readonly how: "widened" | "narrowed" | "type";
@@ -29,7 +34,7 @@ export function valueChange(before: Value, after: Value): ValueChange | undefine
       message: `${c}: ${before.type} became ${after.type}`,
     };
   if (before.storage === after.storage || isSameSize)
-    return before.c === after.c
+    return withoutTag(before.c) === withoutTag(after.c)
       ? undefined
       : { how: "type", breaking: false, message: `${c}, laid out alike` };
   if (how === "widened") return { how, breaking: false, message: c };
