@@ -15,12 +15,12 @@ export interface Generated {
 
 /**
  * Generates the skeleton of a BPF object. The same bytes and options give the same text.
- * @param bytes the object, as `clang -g -target bpf` or `bpftool gen object` wrote it.
- * @throws GenerateError when the object, or an option for it, is not accepted.
  *
  * ```ts
  * const { text } = generate(readFileSync("watch.bpf.o"), { file: "watch.bpf.o" });
  * ```
+ * @param bytes the object, as `clang -g -target bpf` or `bpftool gen object` wrote it.
+ * @throws GenerateError when the object, or an option for it, is not accepted.
  */
 export function generate(bytes: Uint8Array, options: GenerateOptions): Generated {
   const model = buildModel(bytes, options, version);

@@ -32,13 +32,13 @@ export interface Hole {
 
 /**
  * Tells what is in a BPF object: programs, maps, global variables, and the types that they need with their layouts.
- * @param bytes the object, or raw BTF such as `/sys/kernel/btf/vmlinux`, which has only types.
- * @throws GenerateError when it is not accepted.
  *
  * ```ts
  * const { maps } = inspect(readFileSync("watch.bpf.o"), { file: "watch.bpf.o" });
  * for (const { name, class: of } of maps) console.log(name, of); // live HashMap<number, Event>
  * ```
+ * @param bytes the object, or raw BTF such as `/sys/kernel/btf/vmlinux`, which has only types.
+ * @throws GenerateError when it is not accepted.
  */
 export function inspect(bytes: Uint8Array, options: InspectOptions): Inspection {
   return inspectModel(
@@ -66,12 +66,12 @@ export interface Difference {
 /**
  * Tells what has changed for application code from one object to another. Code of the programs does not count: two
  * objects without changes have the same skeleton but for the object that it embeds.
- * @throws GenerateError when one is not accepted.
  *
  * ```ts
  * const { breaking, changes } = diff(released, built, { file: "watch.bpf.o" });
  * for (const { of, member, message } of changes) console.log(of, member ?? "", message);
  * ```
+ * @throws GenerateError when one is not accepted.
  */
 export function diff(before: Uint8Array, after: Uint8Array, options: InspectOptions): Difference {
   const [was, is] = [before, after].map((bytes) => inspect(bytes, options));

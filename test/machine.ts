@@ -3,12 +3,16 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 
+/** The browser of Debian's package. */
+export const chromium = "/usr/bin/chromium";
+
 /** Debian packages and how to tell that they are there. */
 const packages = {
   libbpf1: (): boolean => hasLibrary("libbpf.so.1"),
   clang: (): boolean => hasCommand("clang"),
   "libbpf-dev": (): boolean => existsSync("/usr/include/bpf/bpf_helpers.h"),
   bpftool: (): boolean => hasCommand("bpftool") || existsSync("/usr/sbin/bpftool"),
+  chromium: (): boolean => existsSync(chromium),
 };
 
 /** A package that something here may need. */

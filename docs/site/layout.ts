@@ -51,10 +51,10 @@ export function layout({ page, html, headings, menu, pages }: Parts): string {
 <link rel="stylesheet" href="${to("style.css")}">
 </head>
 <body>
-<a class="skip" href="#text">Skip to the text</a>
+<a class="skip" href="#the-text">Skip to the text</a>
 <header><a class="home" href="${to("index.html")}">bpf-tsgen</a><a class="to-menu" href="#menu">Menu</a></header>
 <div class="columns">
-<main id="text">
+<main id="the-text">
 ${html}
 <footer>${ways}</footer>
 </main>

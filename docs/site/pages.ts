@@ -28,6 +28,7 @@ export const chapters: readonly Chapter[] = [
     pages: [
       page("Your first program", "index.html", "docs/README.md"),
       page("Coming from …", "coming-from.html"),
+      page("Beside other libraries", "peers.html"),
       page("What works where", "compatibility.html", "test/vm/COMPATIBILITY.md"),
     ],
   },

@@ -177,31 +177,28 @@ function signature(node: Node): string {
 }
 
 function describe({ name, declaration }: Entry, resolve: Linker): string {
-  const heading = `## ${name}`;
-  const docs = (node: Node): string =>
-    Node.isJSDocable(node) ? documentation(node.getJsDocs(), resolve, name) : "";
-  if (Node.isClassDeclaration(declaration)) {
-    const line = header(declaration, "class");
-    return [heading, docs(declaration), code(line), members(name, classMembers(declaration), resolve)].join(
-      "\n\n",
-    );
-  }
+  const [documented, shown, list] = partsOf(name, declaration);
+  const docs = Node.isJSDocable(documented) ? documentation(documented.getJsDocs(), resolve, name) : "";
+  const listed = list.length === 0 ? "" : members(name, list, resolve);
+  return [`## ${name}`, docs, shown === "" ? "" : code(shown), listed].filter(Boolean).join("\n\n");
+}
+
+/** Where the doc comment of a declaration is, the code that is shown of it, and the members that are listed. */
+function partsOf(name: string, declaration: ExportedDeclarations): [Node, string, readonly Node[]] {
+  if (Node.isClassDeclaration(declaration))
+    return [declaration, header(declaration, "class"), classMembers(declaration)];
   if (Node.isInterfaceDeclaration(declaration)) {
     const line = header(declaration, "interface");
-    return [heading, docs(declaration), code(line), members(name, declaration.getMembers(), resolve)].join(
-      "\n\n",
-    );
+    return [declaration, line === `interface ${name}` ? "" : line, declaration.getMembers()];
   }
   if (Node.isVariableDeclaration(declaration)) {
     const statement = declaration.getVariableStatementOrThrow();
     const type = declaration.getTypeNode();
-    if (type && Node.isTypeLiteral(type)) {
-      const shown = code(`const ${name}`);
-      return [heading, docs(statement), shown, members(name, type.getMembers(), resolve)].join("\n\n");
-    }
-    return [heading, docs(statement), code(`const ${signature(declaration)}`)].join("\n\n");
+    return type && Node.isTypeLiteral(type)
+      ? [statement, `const ${name}`, type.getMembers()]
+      : [statement, `const ${signature(declaration)}`, []];
   }
-  return [heading, docs(declaration), code(uncommented(declaration))].join("\n\n");
+  return [declaration, uncommented(declaration), []];
 }
 
 /** A type or function; comments inside of a type stay, as they explain its members. */

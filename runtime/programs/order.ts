@@ -15,7 +15,7 @@ export interface OrderOptions {
   readonly before?: Neighbour | "all" | undefined;
   /** Right after this program or link; `"all"`: as the last. */
   readonly after?: Neighbour | "all" | undefined;
-  /** Attaches only if nothing has changed since {@link attachments} told this number; else `ESTALE`. */
+  /** Attaches only if nothing has changed since {@link Attachments.revision} was told; else `ESTALE`. */
   readonly expectedRevision?: number | bigint | undefined;
 }
 
