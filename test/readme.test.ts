@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { marked } from "marked";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { application, mistakes, picture } from "../docs/site/picture.js";
 import { help } from "../generator/help.js";
 import { generate } from "../generator/index.js";
 
@@ -117,32 +118,49 @@ describe.skipIf(!hasClang)("with clang and libbpf-dev", () => {
       }),
     );
     expect(files.length).toBeGreaterThan(documents.length);
-    const sources = { "bpf-tsgen-runtime": "runtime/index.ts", "bpf-tsgen": "generator/index.ts" };
-    const subpaths = {
-      "bpf-tsgen-runtime/codegen": "runtime/codegen.ts",
-      "bpf-tsgen/vite": "generator/vite.ts",
-    };
-    const paths = Object.entries({ ...sources, ...subpaths }).map(([name, to]) => [name, [join(root, to)]]);
-    const project = {
-      extends: "../../tsconfig.json",
-      compilerOptions: {
-        paths: Object.fromEntries(paths),
-        declaration: false,
-        isolatedDeclarations: false,
-        noUnusedLocals: false,
-        allowArbitraryExtensions: true,
-        rewriteRelativeImportExtensions: true,
-      },
-      files: [...files, join(root, "generator/elfy.d.ts")],
-      include: [],
-      exclude: [],
-    };
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project));
-    const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
-    const checked = spawnSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" });
-    expect(checked.stdout).toBe("");
+    expect(check(files)).toBe("");
+  });
+
+  test("the compiler says what README's picture shows", () => {
+    expect(read("docs/opens.svg")).toBe(picture());
+    expect(build("docs/README.md", programOf("docs/README.md", "opens.bpf.o"))).toEqual([]);
+    const file = join(placeOf("docs/README.md"), "picture.ts");
+    writeFileSync(file, application);
+    const said = check([file]).trim().split("\n");
+    expect(said.length).toBe(mistakes.length);
+    for (const [i, { line, message }] of mistakes.entries()) {
+      expect(said[i]).toContain(`picture.ts(${line},`);
+      expect(said[i]).toMatch(new RegExp(`: ${message.replace(/[.?]/g, "\\$&")}$`));
+    }
   });
 });
+
+/** What the compiler has to say of files. */
+function check(files: readonly string[]): string {
+  const sources = {
+    "bpf-tsgen-runtime": "runtime/index.ts",
+    "bpf-tsgen-runtime/codegen": "runtime/codegen.ts",
+    "bpf-tsgen": "generator/index.ts",
+    "bpf-tsgen/vite": "generator/vite.ts",
+  };
+  const project = {
+    extends: "../../tsconfig.json",
+    compilerOptions: {
+      paths: Object.fromEntries(Object.entries(sources).map(([name, to]) => [name, [join(root, to)]])),
+      declaration: false,
+      isolatedDeclarations: false,
+      noUnusedLocals: false,
+      allowArbitraryExtensions: true,
+      rewriteRelativeImportExtensions: true,
+    },
+    files: [...files, join(root, "generator/elfy.d.ts")],
+    include: [],
+    exclude: [],
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project));
+  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
+  return spawnSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" }).stdout;
+}
 
 test("the commands and options that README names are those of the command", () => {
   const named = [...readme.matchAll(/^bpf-tsgen \S.*$/gm)].map(([line]) => line.replace(/ {2,}.*$/, ""));
