@@ -60,7 +60,9 @@ export function check(written: string | undefined, fresh: string): Checked {
   const after = readBack(fresh);
   const found = before && after ? changes(before, after) : [];
   if (found.length > 0) return { state: "stale", changes: found, ...(by !== undefined && { reason: by }) };
-  return { state: "stale", changes: [], reason: by ?? differingLine(text, fresh) };
+  // Without its types a skeleton does not say what has changed.
+  const isWhole = before !== undefined && before.name !== "";
+  return { state: "stale", changes: [], reason: by ?? differingLine(text, fresh, isWhole) };
 }
 
 /** A skeleton without the object that it embeds. */
@@ -68,11 +70,11 @@ function withoutObject(text: string): string {
   return text.replace(/^( *object: bpf\.inline\(\n *)"[\w+/=]*"/m, "$1");
 }
 
-function differingLine(text: string, fresh: string): string {
+function differingLine(text: string, fresh: string, isWhole: boolean): string {
   const lines = text.split("\n");
   const freshLines = fresh.split("\n");
   const at = lines.findIndex((line, index) => line !== freshLines[index]);
   const options = lines[1]?.startsWith("// Options:") || freshLines[1]?.startsWith("// Options:");
   if (at === 1 && options) return "made with other options";
-  return `differs from line ${(at === -1 ? lines.length : at) + 1} on: has it been edited?`;
+  return `differs from line ${(at === -1 ? lines.length : at) + 1} on${isWhole ? ": has it been edited?" : ""}`;
 }

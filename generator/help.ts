@@ -26,7 +26,8 @@ export const help: string = `Generates a typed TypeScript skeleton from a compil
   bpf-tsgen init DIR                             a small project to start from
 
 Options:
-  -o, --output FILE         write to FILE; FILE.d.ts gets declarations only
+  -o, --output FILE         write to FILE; FILE.d.ts gets declarations only,
+                            FILE.js JavaScript
   --out-dir DIR             write to DIR, made when it is missing
   --check[=layout]          with -o or --out-dir: report what a missing or stale
                             skeleton means for applications; =layout lets pass
@@ -85,7 +86,8 @@ ${exitStatus}`,
   bpf-tsgen types --type task_struct /sys/kernel/btf/vmlinux > kernel.ts
 
 FILE is a BPF object, or raw BTF. Options:
-  -o, --output FILE         write to FILE instead of stdout
+  -o, --output FILE         write to FILE instead of stdout; FILE.js gets
+                            JavaScript
   --type NAME               only this C type and what it contains; repeatable
   --runtime SPECIFIER       where codecs are imported from
   --char-arrays text|bytes  char arrays as strings (the default) or Uint8Array

@@ -1,4 +1,4 @@
-import { declarations } from "../../templates/emit.js";
+import { declarations, javascript } from "../../templates/emit.js";
 import type { GivenOptions, Job, Making } from "../command.js";
 import { generate as generateSkeleton, generateTypes } from "../generate.js";
 import { refuseObject, withObject, write } from "./files.js";
@@ -10,7 +10,7 @@ export interface Made {
   readonly warnings: readonly string[];
 }
 
-/** Makes the text of a file from an object's bytes: a skeleton, types, or for `FILE.d.ts` declarations. */
+/** Makes the text of a file from an object's bytes: a skeleton or types; of `FILE.d.ts` the declarations, of `FILE.js` the rest. */
 export function make(
   bytes: Uint8Array,
   object: string,
@@ -19,8 +19,14 @@ export function make(
 ): Made {
   const all: GivenOptions & { file: string } = { ...options, file: object };
   const { text, warnings } = kind === "types" ? generateTypes(bytes, all) : generateSkeleton(bytes, all);
-  const isDeclarations = output !== undefined && /\.d(\.\w+)?\.[mc]?ts$/.test(output);
-  return { text: isDeclarations ? declarations(text) : text, warnings };
+  return { text: inFormOf(output ?? "")(text), warnings };
+}
+
+/** What a file's name says that it holds. */
+function inFormOf(output: string): (text: string) => string {
+  if (/\.d(\.\w+)?\.[mc]?ts$/.test(output)) return declarations;
+  if (/\.m?js$/.test(output)) return javascript;
+  return (text) => text;
 }
 
 /** Generates all files, or none when one object is refused. */

@@ -10,6 +10,7 @@ const files = [
   ["Makefile"],
   ["README.md"],
   ["gitignore", ".gitignore"],
+  ["github/ci.yml", ".github/workflows/ci.yml"],
   ["src/execs.bpf.c"],
   ["src/main.ts"],
   ["test/execs.test.ts"],
@@ -42,12 +43,17 @@ export function init(folder: string): void {
 
 Next, with make, clang and libbpf there (apt-get install make clang libbpf-dev):
 
-  cd ${folder}
+  cd ${quoted(folder)}
   npm install
   npm run build
   sudo npm test
   sudo npm start
 `);
+}
+
+/** A path as a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./\\:-]+$/.test(path) ? path : `"${path}"`;
 }
 
 /** The nearest name that npm takes. */

@@ -64,27 +64,92 @@ function weight(at: string): number {
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 
-it("what gets installed stays small", () => {
-  const modules = join(app, "node_modules");
-  const sizes = Object.fromEntries(
-    ["bpf-tsgen", "bpf-tsgen-runtime"].map((name) => [name, weight(join(modules, name)) / 1e6]),
-  );
-  console.log("installed, MB:", { ...sizes, all: weight(modules) / 1e6 });
-  // Nearly all of it is ts-morph and koffi.
-  expect(sizes["bpf-tsgen"]).toBeLessThan(0.6);
-  expect(sizes["bpf-tsgen-runtime"]).toBeLessThan(1.5);
-  expect(weight(modules) / 1e6).toBeLessThan(26);
+describe.each(["generator", "runtime"] as const)("%s, installed alone", (name) => {
+  const page = readFileSync(join(root, name, "README.md"), "utf8");
+  let alone = "";
+  beforeAll(() => {
+    alone = project(`${name}-alone`, {});
+    install(alone, tarballs[name]);
+  }, 120_000);
+
+  it("weighs what its page says", () => {
+    const [, own, all] = /Installed,\s+it is ([\d.]+) MB, and (\d+) MB with what it depends on/.exec(page)!;
+    const modules = join(alone, "node_modules");
+    const manifest = JSON.parse(readFileSync(join(root, name, "package.json"), "utf8")) as { name: string };
+    expect(Math.abs(weight(join(modules, manifest.name)) / 1e6 - Number(own))).toBeLessThan(0.1);
+    // The binary of another processor has another size.
+    expect(Math.abs(weight(modules) / 1e6 - Number(all))).toBeLessThan(1);
+  });
+
+  it.runIf(name === "generator")("brings nothing native", () => {
+    const native = readdirSync(join(alone, "node_modules"), { recursive: true }).filter((file) =>
+      /\.node$|^koffi/.test(String(file)),
+    );
+    expect(native).toEqual([]);
+    expect(must(alone, "npx", "bpf-tsgen", "--version")).toMatch(/^\d/);
+  });
 });
 
-it("the generator alone brings nothing native", () => {
-  const alone = project("generator-alone", {});
-  install(alone, tarballs.generator);
-  const native = readdirSync(join(alone, "node_modules"), { recursive: true }).filter((file) =>
-    /\.node$|^koffi/.test(String(file)),
-  );
-  expect(native).toEqual([]);
-  expect(must(alone, "npx", "bpf-tsgen", "--version")).toMatch(/^\d/);
-}, 120_000);
+describe.each(["darwin", "win32"])(
+  "on %s, where there is no /proc, no /sys and nothing native",
+  (platform) => {
+    const elsewhere = `import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+Object.defineProperty(process, "platform", { value: "${platform}" });
+process.dlopen = () => { throw new Error("nothing native here"); };
+for (const [name, value] of Object.entries(fs))
+  if (typeof value === "function" && !/^[A-Z_]/.test(name))
+    fs[name] = function (path, ...rest) {
+      if (/^\\/(proc|sys)(\\/|$)/.test(String(path))) throw new Error("no " + path + " here");
+      return value.call(this, path, ...rest);
+    };
+syncBuiltinESMExports();
+`;
+    const cli = "node_modules/bpf-tsgen/dist/generator/cli.js";
+    const there = (...args: string[]): string => {
+      put(app, { [`${platform}-like.mjs`]: elsewhere });
+      return must(app, process.execPath, "--import", `./${platform}-like.mjs`, ...args);
+    };
+
+    it("the generator works", () => {
+      expect(there(cli, "app.bpf.o")).toBe(readFileSync(join(app, "app.skel.ts"), "utf8"));
+      expect(there(cli, "--check", "-o", "app.skel.ts", "app.bpf.o")).toBe("");
+      expect(there(cli, "inspect", "app.bpf.o")).toContain("handle_exec");
+      expect(there(cli, "diff", "app.bpf.o", "app.bpf.o")).toBe("");
+      there(cli, "init", `started-${platform}`);
+      expect(readdirSync(join(app, `started-${platform}`))).toContain("Makefile");
+    });
+
+    it("an object is imported by the loader hook", () => {
+      put(app, { "there.mjs": 'import { App } from "./app.bpf.o";\nconsole.log(typeof App.attach);\n' });
+      expect(there("--import", "bpf-tsgen/register", "there.mjs")).toBe("function\n");
+    });
+  },
+);
+
+it("plain JavaScript has a skeleton of its own, and types from beside it", () => {
+  const cli = ["npx", "bpf-tsgen"] as const;
+  for (const file of ["plain.skel.js", "plain.skel.d.ts"]) must(app, ...cli, "-o", file, "app.bpf.o");
+  must(app, ...cli, "--check", "-o", "plain.skel.js", "app.bpf.o");
+  const good = `// @ts-check
+import { App } from "./plain.skel.js";
+export const start = () => App.attach((opened) => { opened.rodata.min_duration_ns = 5n; });
+console.log(typeof start);
+`;
+  put(app, { "checked.js": good, "mistaken.js": good.replace("5n", "5") });
+  expect(must(app, process.execPath, "checked.js")).toBe("function\n");
+  const check = (file: string): string => {
+    const compilerOptions = {
+      ...{ allowJs: true, noEmit: true, strict: true, target: "es2022", module: "nodenext", types: ["node"] },
+      ...{ lib: ["es2023", "esnext.disposable"], typeRoots: [join(root, "node_modules/@types")] },
+    };
+    put(app, { "checked.json": JSON.stringify({ compilerOptions, files: [file] }) });
+    return run(app, process.execPath, join(root, "node_modules/typescript/bin/tsc"), "-p", "checked.json")
+      .stdout;
+  };
+  expect(check("checked.js")).toBe("");
+  expect(check("mistaken.js")).toContain("error TS2322");
+}, 60_000);
 
 const compilers = ["typescript-5.4", "typescript-5.9", "typescript-6.0", "typescript"];
 it.each(compilers)("%s compiles an application", (name) => {

@@ -5,7 +5,7 @@ import { build, createServer, type Plugin } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import bpf from "../../generator/vite.js";
 import { ensureMounts, ensurePackages, obstacles } from "../machine.js";
-import { folder, install, must, pack, project, put, root, run } from "./project.js";
+import { folder, install, must, nodes, pack, project, put, root, run } from "./project.js";
 
 /** Whole projects: what `bpf-tsgen init` starts, and ones that import objects by Vite and Vitest. */
 let tarballs: ReturnType<typeof pack>;
@@ -104,6 +104,16 @@ describe("bpf-tsgen/vite", () => {
     expect(readFileSync(join(at, "out/main.js"), "utf8")).toContain("f0VMR");
     expect(existsSync(join(at, "app.bpf.d.o.ts"))).toBe(true);
   }, 60_000);
+
+  it.each(nodes)(
+    "builds it on Node $version",
+    ({ path }) => {
+      const vite = join(root, "node_modules/vite/bin/vite.js");
+      must(at, path, vite, "build", "--logLevel", "error", "--ssr", "main.ts", "--outDir", "out-node");
+      expect(must(at, path, "out-node/main.js")).toBe("function\n");
+    },
+    60_000,
+  );
 
   it.each(["typescript-5.4", "typescript"])(
     "%s knows the types of what is imported",

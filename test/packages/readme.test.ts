@@ -175,11 +175,3 @@ describe.skipIf(missing.length > 0)("TypeScript", () => {
     );
   });
 });
-
-it("what is installed weighs what it says", () => {
-  const alone = project("alone", {});
-  install(alone, tarballs.generator);
-  const bytes = Number(/^\d+/.exec(must(alone, "du", "-sb", "node_modules"))![0]);
-  const [, all] = /(\d+) MB with what it depends on/.exec(readme)!;
-  expect(Math.round(bytes / 1e6)).toBe(Number(all));
-}, 60_000);

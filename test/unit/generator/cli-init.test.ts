@@ -33,11 +33,13 @@ it("writes a project, and says how to go on", () => {
   const { status, stdout, stderr } = init("My App");
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toContain("\n  npm install\n  npm run build\n  sudo npm test\n  sudo npm start\n");
+  expect(stdout).toContain('\n  cd "My App"\n');
   for (const line of stdout.split("\n").slice(1)) expect(line.length).toBeLessThanOrEqual(80);
   const files = [
     ".gitignore",
     "Makefile",
     "README.md",
+    "ci.yml",
     "execs.bpf.c",
     "execs.test.ts",
     "main.ts",
