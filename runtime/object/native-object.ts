@@ -10,6 +10,7 @@ import { ProgramOwner } from "../programs/base.js";
 import { atExit } from "../programs/fallback.js";
 import { destroyAll, Link, type LinkBackend, libbpfLink } from "../programs/link.js";
 import { ARENA_SECTION, type LoadedArena, prepareArena } from "./arena.js";
+import { withoutKernelBtf } from "./kernel-btf.js";
 import { loadError, withoutPrefix } from "./load-error.js";
 import { StructOps } from "./struct-ops.js";
 
@@ -101,6 +102,11 @@ export class NativeObject extends ProgramOwner {
   /** Creates the maps and loads the programs (`bpf_object__load`); closes the object when that fails. */
   load(): void {
     const pointer = this.#use("open");
+    const refused = withoutKernelBtf(this.name, this.mapPointers(), this.programPointers());
+    if (refused) {
+      this.close();
+      throw refused;
+    }
     const arenas = new Map<number, ReturnType<typeof prepareArena>>();
     for (const map of this.mapPointers()) {
       clearRecordSizes(map);

@@ -109,6 +109,28 @@ describeKernel("struct_ops", () => {
     expect(openFds()).toBe(before);
   });
 
+  test("an object of which only other programs are loaded: what libbpf crashes at is an error", () => {
+    const before = openFds();
+    const load = (): void => {
+      using kernel = KernelStructOps.load(({ maps, programs }) => {
+        maps.nothing.autocreate = false;
+        maps.bare.autocreate = false;
+        for (const [name, program] of Object.entries(programs)) program.autoload = name === "no_function";
+      });
+      expect(kernel.programs.no_function.fd).toBeGreaterThan(2);
+    };
+    const { major, minor } = libbpfVersion();
+    if (major > 1 || minor >= 4) load();
+    else
+      expect(thrown(load)).toMatchObject({
+        code: "ERR_BPF_LIBRARY",
+        message: expect.stringMatching(
+          / — let map "\w+" have a program that is loaded, or install libbpf 1\.4/,
+        ),
+      });
+    expect(openFds()).toBe(before);
+  });
+
   test("a function is taken out with null", async () => {
     using kernel = KernelStructOps.attach(({ maps }) => {
       maps.nothing.shadow.init = null;
