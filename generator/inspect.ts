@@ -11,6 +11,7 @@ export type InspectOptions = Pick<GenerateOptions, "file" | "name" | "events" | 
 
 /** What is in an object, as its skeleton has it. It is plain data, fit for JSON. */
 export interface Inspection extends Surface {
+  /** The types that programs, maps and globals need, each after those that it is made of. */
   readonly types: readonly InspectedType[];
   /** What the user should know, one sentence each. */
   readonly warnings: readonly string[];
@@ -60,6 +61,7 @@ export function inspectModel(model: Model | TypesModel): Inspection {
 export interface Difference {
   /** Whether one of the changes breaks application code. */
   readonly breaking: boolean;
+  /** What application code may notice, in the order of the object. */
   readonly changes: readonly Change[];
 }
 

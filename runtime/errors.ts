@@ -2,8 +2,11 @@ import { constants } from "node:os";
 
 /** The line of C at which the verifier stopped, from `.BTF.ext`. */
 export interface SourceLine {
+  /** The file, as the compiler was given it. */
   readonly file: string;
+  /** Counted from 1. */
   readonly line: number;
+  /** The line itself, with its indentation. */
   readonly text: string;
   /** Where in the line, counted from 1; absent where the object does not tell. */
   readonly column?: number | undefined;
@@ -11,12 +14,19 @@ export interface SourceLine {
 
 /** What a {@link BpfError} carries besides its message. */
 export interface BpfErrorDetails {
+  /** The name of the errno (`"EACCES"`), or one of `"ERR_BPF_…"`. */
   readonly code: string;
+  /** The positive errno, when the kernel or libbpf gave one. */
   readonly errno?: number | undefined;
+  /** The libbpf or libc function that failed. */
   readonly syscall?: string | undefined;
+  /** The program that the verifier refused. */
   readonly program?: string | undefined;
+  /** The verifier's whole log, or what else libbpf said during the failed call. */
   readonly log?: string | undefined;
+  /** The C line at which the verifier stopped. */
   readonly source?: SourceLine | undefined;
+  /** The error that led to this one. */
   readonly cause?: unknown;
 }
 
@@ -25,6 +35,7 @@ export interface BpfErrorDetails {
  * own system errors. The message reads `where: what — what to do`.
  */
 export class BpfError extends Error {
+  /** `"BpfError"`. */
   override readonly name: string = "BpfError";
   /** The name of the errno (`"EACCES"`), or `"ERR_BPF_CLOSED"`, `"ERR_BPF_STATE"`, `"ERR_BPF_RECORD"`, … */
   readonly code: string;

@@ -18,6 +18,7 @@ export interface Surface {
 
 /** A program. */
 export interface ProgramSurface {
+  /** The C name. */
   readonly name: string;
   /** What `SEC()` says. */
   readonly section: string;
@@ -29,6 +30,7 @@ export interface ProgramSurface {
 
 /** A map. */
 export interface MapSurface {
+  /** The C name. */
   readonly name: string;
   /** `BPF_MAP_TYPE_HASH`. */
   readonly type: string;
@@ -52,7 +54,9 @@ export interface SectionSurface {
   readonly name: string;
   /** The ELF section. */
   readonly section: string;
+  /** In bytes. */
   readonly size: number;
+  /** In the order in which they lie. */
   readonly variables: readonly MemberSurface[];
 }
 
@@ -77,6 +81,7 @@ export type TypeSurface =
 
 /** A value of an enum. */
 export interface EnumeratorSurface {
+  /** The C name. */
   readonly name: string;
   /** In decimal, so that 64 bits get through JSON. */
   readonly value: string;
@@ -84,6 +89,7 @@ export interface EnumeratorSurface {
 
 /** A field, or a global variable. */
 export interface MemberSurface {
+  /** The C name. */
   readonly name: string;
   /** Its type in C. */
   readonly c: string;

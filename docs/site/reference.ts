@@ -173,7 +173,19 @@ const code = (text: string): string => `\`\`\`ts\n${text}\n\`\`\``;
 /** A declaration without comments, on as few lines as it takes. */
 function signature(node: Node): string {
   const text = node.getText().replace(/^(export )?(declare )?/, "");
-  return text.replace(/^ {4}/gm, "  ").replace(/;$/, "");
+  // What is not exported says nothing to a reader: `keyof typeof modes` is its names.
+  const names = (_: string, table: string): string => {
+    const type = node.getSourceFile().getVariableDeclaration(table)?.getTypeNode();
+    if (!type || !Node.isTypeLiteral(type)) return `keyof typeof ${table}`;
+    return type
+      .getProperties()
+      .map((property) => JSON.stringify(property.getName().replaceAll('"', "")))
+      .join(" | ");
+  };
+  return text
+    .replace(/keyof typeof (\w+)/g, names)
+    .replace(/^ {4}/gm, "  ")
+    .replace(/;$/, "");
 }
 
 function describe({ name, declaration }: Entry, resolve: Linker): string {
@@ -194,7 +206,9 @@ function partsOf(name: string, declaration: ExportedDeclarations): [Node, string
   if (Node.isVariableDeclaration(declaration)) {
     const statement = declaration.getVariableStatementOrThrow();
     const type = declaration.getTypeNode();
-    return type && Node.isTypeLiteral(type)
+    // Tables of numbers explain themselves.
+    const isTable = /^\{(\s*readonly \w+: \d+;)+\s*\}$/.test(type?.getText() ?? "");
+    return type && Node.isTypeLiteral(type) && !isTable
       ? [statement, `const ${name}`, type.getMembers()]
       : [statement, `const ${signature(declaration)}`, []];
   }

@@ -13,6 +13,7 @@ export type ChangeKind =
 
 /** One thing that has changed for application code. */
 export interface Change {
+  /** What has become of it. */
   readonly kind: ChangeKind;
   /** Whether code that was right may no longer compile, or mean something else. */
   readonly breaking: boolean;
@@ -20,7 +21,9 @@ export interface Change {
   readonly of: string;
   /** Which field, variable or value of it. */
   readonly member?: string;
+  /** What it was. */
   readonly before?: string;
+  /** What it is. */
   readonly after?: string;
   /** The change in words, without what it is about. */
   readonly message: string;

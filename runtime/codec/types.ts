@@ -101,7 +101,9 @@ type ExactlyOne<M> = [keyof M] extends [never]
  * {@link copy}.
  */
 export interface ArrayView<E> {
+  /** How many elements; of a flexible array as many as the record holds. */
   readonly length: number;
+  /** The element at an index, in place. */
   [index: number]: E;
   [Symbol.iterator](): IterableIterator<E>;
 }

@@ -6,6 +6,7 @@ import { openFromKernel, walkIds } from "./objects.js";
 
 /** What the kernel says of the types of one of its modules, or of an object that was loaded (`struct bpf_btf_info`). */
 export interface BtfInfo {
+  /** As `btfId` of a map or program names it. */
   readonly id: number;
   /** `"vmlinux"`, or the module's; empty of an object's. */
   readonly name: string;

@@ -2,7 +2,9 @@ import { borrow, check, giveBack, libbpf, libc, signed } from "../ffi/native.js"
 
 /** The version of the libbpf that is used. */
 export interface LibbpfVersion {
+  /** 1 of 1.7. */
   readonly major: number;
+  /** 7 of 1.7. */
   readonly minor: number;
   /** As libbpf says it, such as `"v1.7"`. */
   readonly text: string;

@@ -57,11 +57,17 @@ export interface MapSpec<M> {
 
 /** What the kernel says of a map: `struct bpf_map_info`. */
 export interface MapInfo {
+  /** `BPF_MAP_TYPE_*`, a member of `MapType`. */
   readonly type: number;
+  /** By which `BpfMap.open({ id })` finds it. */
   readonly id: number;
+  /** Bytes of a key. */
   readonly keySize: number;
+  /** Bytes of a value; of one CPU's value in a per-CPU map. */
   readonly valueSize: number;
+  /** How many entries it may hold; bytes for a ring buffer. */
   readonly maxEntries: number;
+  /** `BPF_F_*` as given when it was created. */
   readonly flags: number;
   /** The name as the kernel keeps it, at most 15 bytes. */
   readonly name: string;

@@ -9,6 +9,7 @@ import type { MapHandle } from "./map.js";
 
 /** What has a descriptor: a program, a map, a link. */
 export interface HasFd {
+  /** The file descriptor. */
   readonly fd: number;
 }
 

@@ -60,6 +60,7 @@ export type AttachArguments<How extends Target, Where, Options> = How extends "s
 
 /** A 64-bit number that the BPF program gets from `bpf_get_attach_cookie()`. */
 export interface CookieOptions {
+  /** Any 64 bits: 0 when left out. */
   readonly cookie?: bigint | undefined;
 }
 

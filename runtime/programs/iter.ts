@@ -21,6 +21,7 @@ const cgroupOrders = { self: 1, descendants: 2, "descendants-last": 3, ancestors
 
 /** Which map, for `bpf_map_elem`, `sockmap`, `bpf_sk_storage_map`. */
 export interface IterMap {
+  /** A map of a skeleton, or any object with its descriptor. */
   readonly map: { readonly fd: number };
 }
 

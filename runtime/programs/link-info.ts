@@ -4,6 +4,7 @@ import { borrow, check, giveBack, libbpf } from "../ffi/native.js";
 export interface AnyLinkInfo {
   /** `BPF_LINK_TYPE_*`; 0 where the kernel has no link for the attachment. */
   readonly type: number;
+  /** By which `Link.open({ id })` finds it; 0 where the kernel has no link for the attachment. */
   readonly id: number;
   /** The id of the attached program; 0 where there is none, as in struct_ops. */
   readonly programId: number;

@@ -76,8 +76,11 @@ export interface XdpState {
   readonly mode: (typeof attachModes)[number];
   /** The id of the program; 0 when there is none, or several. */
   readonly programId: number;
+  /** The id of the program in the driver. */
   readonly nativeId: number;
+  /** The id of the program in the kernel. */
   readonly genericId: number;
+  /** The id of the program on the card. */
   readonly offloadId: number;
 }
 
@@ -157,7 +160,9 @@ export type TcHook = InterfaceTarget & {
 
 /** Which of a hook's filters: `struct bpf_tc_opts`. */
 export interface TcFilterId {
+  /** Tells filters of one priority apart: 1 to 4294967295. */
   readonly handle: number;
+  /** Lower ones run first: 1 to 65535. */
   readonly priority: number;
 }
 
@@ -169,12 +174,15 @@ export interface TcAttachOptions extends Partial<TcFilterId> {
 
 /** A filter of a hook. */
 export interface TcFilterState extends TcFilterId {
+  /** The id of the program. */
   readonly programId: number;
 }
 
 /** A program attached by {@link tc}: as a link, with the filter's numbers. */
 export class TcFilter extends Link implements TcFilterState {
+  /** Tells filters of one priority apart. */
   readonly handle: number;
+  /** Lower ones run first. */
   readonly priority: number;
   /** The id of the program. */
   readonly programId: number;

@@ -40,7 +40,9 @@ const BPF_F_NETFILTER_IP_DEFRAG = 1;
 
 /** Where a netfilter program goes. */
 export interface NetfilterTarget {
+  /** Whose packets. */
   readonly family: keyof typeof families;
+  /** Where on their way. */
   readonly hook: keyof typeof hooks;
   /** Lower ones run first; -2147483648 and 2147483647 are the kernel's. */
   readonly priority: number;

@@ -24,6 +24,7 @@ function modeOf(value: unknown): number | undefined {
 
 /** A function of the kernel, or a place in it. */
 export interface KprobeTarget {
+  /** The name of the function, as `/proc/kallsyms` lists it. */
   readonly function: string;
   /** Bytes from the function's start. */
   readonly offset?: number | undefined;
@@ -54,6 +55,7 @@ export class Kprobe<How extends Target = "section"> extends BaseProgram {
 
 /** A system call, by its bare name: `openat`. */
 export interface KsyscallTarget {
+  /** Without what an architecture puts before it: `openat`. */
   readonly syscall: string;
 }
 
@@ -132,8 +134,11 @@ export class Uprobe<How extends Target = "section"> extends BaseProgram {
 
 /** A statically defined tracepoint of a program or library (`readelf -n` lists them). */
 export interface UsdtTarget {
+  /** The file; without a slash, a library or program that is looked for. */
   readonly path: string;
+  /** What `readelf -n` calls Provider. */
   readonly provider: string;
+  /** What `readelf -n` calls Name. */
   readonly name: string;
 }
 

@@ -4,6 +4,7 @@ import { borrow, check, giveBack, libbpf } from "../ffi/native.js";
 export interface ProgramInfo {
   /** `BPF_PROG_TYPE_*`. */
   readonly type: number;
+  /** By which `Program.open({ id })` finds it. */
   readonly id: number;
   /** The name as the kernel keeps it, at most 15 bytes. */
   readonly name: string;
@@ -13,6 +14,7 @@ export interface ProgramInfo {
   readonly loadTime: bigint;
   /** Who loaded it. */
   readonly uid: number;
+  /** Whether its license lets it call helpers that are for GPL programs only. */
   readonly gplCompatible: boolean;
   /** The maps that it uses, its data sections among them. */
   readonly mapIds: readonly number[];

@@ -37,6 +37,7 @@ const SK_MSG_VERDICT = 7;
 
 /** What a program of plain `SEC("sk_skb")` does: `BPF_SK_SKB_STREAM_PARSER`, … */
 export interface SkSkbHook {
+  /** Which of the three hooks. */
   readonly hook: keyof typeof skSkbHooks;
 }
 
@@ -102,6 +103,7 @@ const SO_DETACH_REUSEPORT_BPF = 68;
 
 /** A socket, by its descriptor. */
 export interface SocketTarget {
+  /** The descriptor of a socket of this process. */
   readonly socket: number;
 }
 

@@ -22,6 +22,7 @@ const EEXIST = -17;
 
 /** Which packets a traffic-control program sees. */
 export interface TcDirection {
+  /** Those that the interface receives, or those that it sends. */
   readonly direction: "ingress" | "egress";
 }
 

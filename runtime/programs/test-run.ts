@@ -37,6 +37,7 @@ export interface TestRunResult {
 
 /** What a program is run on, its context as an object: members that are left out are zero. */
 export interface TypedTestRunInput<C> extends Omit<TestRunInput, "ctx"> {
+  /** The context; XDP takes `data_end` from the packet when it is left out. */
   readonly ctx: Partial<Input<C>>;
 }
 

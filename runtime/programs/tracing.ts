@@ -6,7 +6,9 @@ import type { Link } from "./link.js";
 
 /** A tracepoint of the kernel, as `/sys/kernel/tracing/events/CATEGORY/NAME` lists them. */
 export interface TracepointTarget {
+  /** The folder: `sched`. */
   readonly category: string;
+  /** The folder in it: `sched_process_exec`. */
   readonly name: string;
 }
 
@@ -31,6 +33,7 @@ export class Tracepoint<How extends Target = "section"> extends BaseProgram {
 
 /** A tracepoint by its bare name. */
 export interface RawTracepointTarget {
+  /** Without a category: `sched_process_exec`. */
   readonly name: string;
 }
 

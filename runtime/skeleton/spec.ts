@@ -7,8 +7,11 @@ export const ABI = 1;
 
 /** The three parts of every skeleton, each an object type from C names to classes. */
 export interface Shape {
+  /** The class of each program. */
   readonly programs: object;
+  /** The class of each map. */
   readonly maps: object;
+  /** The variables of each data section. */
   readonly globals: object;
 }
 
