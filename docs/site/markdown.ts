@@ -57,7 +57,7 @@ export function render(markdown: string, resolve: Resolve): Rendered {
         const [language = "", name] = lang.split(" ");
         const caption = name === undefined ? "" : `<figcaption>${escapeHtml(name)}</figcaption>`;
         const code = highlight(text, language);
-        return `<figure class="code">${caption}<pre tabindex="0"><code>${code}</code></pre></figure>\n`;
+        return `<figure class="code ${language}">${caption}<pre tabindex="0"><code>${code}</code></pre></figure>\n`;
       },
       link({ href, title, tokens }) {
         const hint = title ? ` title="${escapeHtml(title)}"` : "";
