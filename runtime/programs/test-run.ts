@@ -1,5 +1,5 @@
 import { decode, encode } from "../codec/codec.js";
-import { Memory } from "../codec/memory.js";
+import { hostLittleEndian, Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
 import { type Area, borrow, check, giveBack, libbpf, optsLayouts } from "../ffi/native.js";
 import { integer } from "./arguments.js";
@@ -124,32 +124,32 @@ function runBytes(where: string, fd: number, type: number, input: TestRunInput):
   const dataRoom = data && live === false ? dataSize + HEADROOM : 0;
   const ctxRoom = inPlace || live !== false ? 0 : ctxSize;
   const view = options.view;
-  view.setBigUint64(layout.data_in[0], dataIn.take(data, dataSize), true);
-  view.setBigUint64(layout.data_out[0], dataRoom > 0 ? dataOut.hold(dataRoom) : 0n, true);
-  view.setUint32(layout.data_size_in[0], dataSize, true);
-  view.setUint32(layout.data_size_out[0], dataRoom, true);
-  view.setBigUint64(layout.ctx_in[0], ctxIn.take(ctx, ctxSize), true);
-  view.setBigUint64(layout.ctx_out[0], ctxRoom > 0 ? ctxOut.hold(ctxRoom) : 0n, true);
-  view.setUint32(layout.ctx_size_in[0], ctxSize, true);
-  view.setUint32(layout.ctx_size_out[0], ctxRoom, true);
-  view.setUint32(layout.retval[0], 0, true);
-  view.setUint32(layout.repeat[0], repeat, true);
-  view.setUint32(layout.duration[0], 0, true);
-  view.setUint32(layout.flags[0], flags | asked, true);
-  view.setUint32(layout.cpu[0], cpu, true);
-  view.setUint32(layout.batch_size[0], batch, true);
+  setAddress(view, layout.data_in[0], dataIn.take(data, dataSize));
+  setAddress(view, layout.data_out[0], dataRoom > 0 ? dataOut.hold(dataRoom) : 0);
+  view.setUint32(layout.data_size_in[0], dataSize, hostLittleEndian);
+  view.setUint32(layout.data_size_out[0], dataRoom, hostLittleEndian);
+  setAddress(view, layout.ctx_in[0], ctxIn.take(ctx, ctxSize));
+  setAddress(view, layout.ctx_out[0], ctxRoom > 0 ? ctxOut.hold(ctxRoom) : 0);
+  view.setUint32(layout.ctx_size_in[0], ctxSize, hostLittleEndian);
+  view.setUint32(layout.ctx_size_out[0], ctxRoom, hostLittleEndian);
+  view.setUint32(layout.retval[0], 0, hostLittleEndian);
+  view.setUint32(layout.repeat[0], repeat, hostLittleEndian);
+  view.setUint32(layout.duration[0], 0, hostLittleEndian);
+  view.setUint32(layout.flags[0], flags | asked, hostLittleEndian);
+  view.setUint32(layout.cpu[0], cpu, hostLittleEndian);
+  view.setUint32(layout.batch_size[0], batch, hostLittleEndian);
   const result = libbpf.bpf_prog_test_run_opts(fd, options.address);
   if (result < 0) check(where, "bpf_prog_test_run_opts", result);
   return {
-    retval: view.getUint32(layout.retval[0], true),
-    data: dataRoom > 0 ? dataOut.copy(view.getUint32(layout.data_size_out[0], true)) : NO_BYTES,
+    retval: view.getUint32(layout.retval[0], hostLittleEndian),
+    data: dataRoom > 0 ? dataOut.copy(view.getUint32(layout.data_size_out[0], hostLittleEndian)) : NO_BYTES,
     ctx:
       !ctx || live !== false
         ? NO_BYTES
         : inPlace
           ? ctxIn.copy(ctxSize)
-          : ctxOut.copy(view.getUint32(layout.ctx_size_out[0], true)),
-    durationNs: view.getUint32(layout.duration[0], true),
+          : ctxOut.copy(view.getUint32(layout.ctx_size_out[0], hostLittleEndian)),
+    durationNs: view.getUint32(layout.duration[0], hostLittleEndian),
   };
 }
 
@@ -174,10 +174,16 @@ function u32(where: string, input: TestRunInput, name: "repeat" | "flags" | "cpu
   return value === value >>> 0 ? value : integer(value, name, 0, 0xffff_ffff, `${where}: testRun()`);
 }
 
+/** Writes an address in two halves: as a bigint it would take as long as all the rest. */
+function setAddress(view: DataView, at: number, address: number): void {
+  const [low, high] = hostLittleEndian ? [at, at + 4] : [at + 4, at];
+  view.setUint32(low, address, hostLittleEndian);
+  view.setUint32(high, address / 2 ** 32, hostLittleEndian);
+}
+
 /** Native bytes that are kept from run to run, and grow when they have to. */
 class Bytes {
   #area: Area = borrow(64);
-  #address = BigInt(this.#area.address);
   view: DataView = new DataView(this.#area.bytes.buffer);
 
   get address(): number {
@@ -185,19 +191,18 @@ class Bytes {
   }
 
   /** Makes room for so many bytes, and returns their address. */
-  hold(size: number): bigint {
-    if (this.#area.bytes.length >= size) return this.#address;
+  hold(size: number): number {
+    if (this.#area.bytes.length >= size) return this.#area.address;
     const smaller = this.#area;
     this.#area = borrow(size);
-    this.#address = BigInt(this.#area.address);
     this.view = new DataView(this.#area.bytes.buffer);
     giveBack(smaller);
-    return this.#address;
+    return this.#area.address;
   }
 
   /** Puts bytes there, and returns their address; NULL when there are none. */
-  take(bytes: Uint8Array | undefined, size: number): bigint {
-    if (!bytes) return 0n;
+  take(bytes: Uint8Array | undefined, size: number): number {
+    if (!bytes) return 0;
     const address = this.hold(size);
     this.#area.bytes.set(bytes);
     return address;
@@ -219,7 +224,7 @@ class Room {
 
   constructor() {
     this.options.hold(layout.size);
-    this.options.view.setBigUint64(0, BigInt(layout.size), true);
+    this.options.view.setBigUint64(0, BigInt(layout.size), hostLittleEndian);
   }
 }
 
