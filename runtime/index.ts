@@ -30,7 +30,7 @@ export { copy, toJson } from "./codec/view.js";
 export { BpfError, type BpfErrorDetails, type SourceLine } from "./errors.js";
 export { type Logger, setLogger } from "./ffi/native.js";
 export { type BtfInfo, btf } from "./kernel/btf.js";
-export type { KernelTarget } from "./kernel/objects.js";
+export type { KernelTarget, MapTarget } from "./kernel/objects.js";
 export { probe } from "./kernel/probe.js";
 export {
   type Closable,
@@ -61,7 +61,7 @@ export { Cidr, cidr, LpmTrie } from "./maps/lpm.js";
 export { BpfMap, type MapClass, type MapInfo, type Owned } from "./maps/map.js";
 export { ArrayOfMaps, HashOfMaps } from "./maps/nested.js";
 export { PerCpuArrayMap, PerCpuHashMap } from "./maps/percpu.js";
-export { PerfEventArray } from "./maps/perf.js";
+export { PerfEventArray, type PerfOptions } from "./maps/perf.js";
 export { BloomFilter, Queue, Stack } from "./maps/queue.js";
 export type { RecordOptions } from "./maps/records.js";
 export { type RecordCallback, RingBuffer } from "./maps/ring-buffer.js";
@@ -77,8 +77,11 @@ export {
   StorageMap,
 } from "./maps/special.js";
 export { UserRingBuf } from "./maps/user-ringbuf.js";
+export { linkObjects } from "./object/linker.js";
+export type { MapConfig, RawMapConfig } from "./object/map-config.js";
 export { BpfObject } from "./object/object.js";
 export type { OpenOptions } from "./object/open.js";
+export type { ProgramConfig } from "./object/program-config.js";
 export { StructOps } from "./object/struct-ops.js";
 export { type WithObjectOptions, withObject } from "./object/with-object.js";
 export type { InterfaceTarget } from "./programs/arguments.js";
@@ -163,8 +166,6 @@ export {
 } from "./programs/tracing.js";
 export { Netkit, Xdp, type XdpOptions } from "./programs/xdp.js";
 export type {
-  MapConfig,
-  ProgramConfig,
   StructOpsConfig,
   StructOpsFunction,
   StructOpsProgramConfig,

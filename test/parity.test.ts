@@ -1,11 +1,8 @@
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import * as runtime from "../runtime/index.js";
+import { exists, textOf } from "./exported.js";
 
 /** The tables of runtime/README.md that compare ocaml-libbpf with this library: nothing in them is only said. */
-const root = fileURLToPath(new URL("..", import.meta.url));
-const section = readFileSync(`${root}runtime/README.md`, "utf8").split("## Coming from ocaml-libbpf")[1]!;
+const section = textOf("runtime/README.md").split("## Coming from ocaml-libbpf")[1]!;
 const rows = [...section.matchAll(/^\| (.*?) +\| (.*?) +\| (.*?) +\|$/gm)]
   .map(([, theirs, ours, shown]) => ({ theirs: theirs!, ours: ours!, shown: shown! }))
   .filter(({ theirs, shown }) => shown !== "shown by" && !/^(-+|\*\*.*\*\*)$/.test(theirs));
@@ -30,26 +27,6 @@ const types = `
   bpf_tc_hook bpf_tc_opts bpf_xdp_attach_opts`;
 const names = (list: string): string[] => list.trim().split(/\s+/);
 
-/** How the table calls an object, and what it is one of. */
-const instances: Readonly<Record<string, { readonly prototype: object }>> = {
-  object: runtime.BpfObject,
-  program: runtime.Program,
-  map: runtime.RawMap,
-  link: runtime.Link,
-  ring: runtime.RingBuffer,
-};
-
-/** Whether there is what a piece of code such as `object.map(name)` or `xdp.attach` uses. */
-function exists(code: string): boolean {
-  const [, name = "", member] = /^(\w+)(?:\(\))?(?:\.(\w+))?/.exec(code) ?? [];
-  const instance = instances[name];
-  if (instance) return member !== undefined && member in instance.prototype;
-  const value = (runtime as Record<string, unknown>)[name];
-  if (value === undefined || member === undefined) return value !== undefined;
-  // Of what is called, only the call itself can be looked at.
-  return code.includes("()") ? typeof value === "function" : member in (value as object);
-}
-
 test("every function, enum and struct of ocaml-libbpf has a row", () => {
   expect(names(raw).length).toBe(37);
   expect(functions.map(({ theirs }) => theirs.replaceAll("`", ""))).toEqual([
@@ -60,7 +37,7 @@ test("every function, enum and struct of ocaml-libbpf has a row", () => {
 });
 
 test("what stands in the rows is exported, and is in the declarations where it is a type", () => {
-  const index = readFileSync(`${root}runtime/index.ts`, "utf8");
+  const index = textOf("runtime/index.ts");
   const missing = functions.flatMap(({ ours }) =>
     [...ours.matchAll(/`([^`]+)`/g)]
       .map(([, code]) => code!)
@@ -76,7 +53,7 @@ test("every test that shows a row is there, by its whole name", () => {
   const missing = rows
     .map(({ shown }) => /^`([\w-]+)`: (.+)$/.exec(shown)?.slice(1) ?? ["", shown])
     .filter(([file, title]) => {
-      const text = file ? readFileSync(`${root}test/kernel/${file}.test.ts`, "utf8") : "";
+      const text = file ? textOf(`test/kernel/${file}.test.ts`) : "";
       return !text.includes(JSON.stringify(title));
     });
   expect(missing).toEqual([]);

@@ -157,6 +157,8 @@ export const optsLayouts = {
     numa_node: [40, "u32"],
     token_fd: [52, "u32", "1.4"],
   },
+  bpf_obj_get_opts: { size: 16, file_flags: [8, "u32"] },
+  bpf_get_fd_by_id_opts: { size: 16, open_flags: [8, "u32"] },
   bpf_btf_load_opts: { size: 40, btf_flags: [28, "u32", "1.4"], token_fd: [32, "u32", "1.4"] },
   bpf_prog_load_opts: { size: 128, expected_attach_type: [12, "u32"] },
   bpf_map_batch_opts: { size: 24, elem_flags: [8, "u64"], flags: [16, "u64"] },

@@ -43,7 +43,7 @@ export function setLogger(to: Logger | null): void {
 
 /** Functions of libbpf's that say something; all others only ask, or are bare system calls. */
 const talkative =
-  /^bpf_(object|program|map|link)__(open|load|attach|pin|unpin|set_|reuse)|^bpf_(tc|xdp)_|_buffer__new|^libbpf_(probe|num)/;
+  /^bpf_(object|program|map|link)__(open|load|attach|pin|unpin|set_|reuse)|^bpf_(tc|xdp)_|^bpf_linker__|_buffer__new|^libbpf_(probe|num)/;
 
 /** The functions of libbpf, whose messages reach the logger, {@link listening} and {@link saidBy}. */
 export const libbpf: Functions<typeof libbpfPrototypes> = Object.defineProperties(

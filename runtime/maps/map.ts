@@ -3,7 +3,7 @@ import type { Codec } from "../codec/types.js";
 import type { FieldTable } from "../codec/view.js";
 import { BpfError, closedError } from "../errors.js";
 import { check, ENOSPC, errno, libbpf, libc, systemError } from "../ffi/native.js";
-import { type KernelTarget, openFromKernel, walkIds } from "../kernel/objects.js";
+import { type MapTarget, openFromKernel, walkIds } from "../kernel/objects.js";
 import { possibleCpus } from "../kernel/system.js";
 import { MapType, mapTypeName } from "../kernel/types.js";
 import { type CreateOptions, createByOptions, type MapTemplate } from "./create.js";
@@ -21,6 +21,8 @@ export interface MapHandle {
   readonly flags: number;
   /** Of a map of maps: how a map that fits in is made. */
   readonly inner?: MapTemplate | undefined;
+  /** Of a perf event array: pages of each CPU's ring. */
+  readonly pages?: number | undefined;
 }
 
 /** What generated code says of a struct_ops map: where in its struct the members lie that can be set before it is loaded. */
@@ -144,7 +146,7 @@ export abstract class BpfMap {
    * @throws BpfError `ENOENT` when there is no such map, `ERR_BPF_LAYOUT` when it is of another type or size.
    */
   static open<M extends BpfMap, P extends readonly unknown[]>(
-    target: KernelTarget,
+    target: MapTarget,
     MapClass: MapClass<M, P>,
     ...parts: P
   ): Owned<M> {
@@ -285,7 +287,7 @@ function mapInfo(where: string, fd: number): MapInfo {
 }
 
 /** The numbers of a map by its descriptor. */
-export function mapHandleOf(name: string, fd: number): MapHandle {
+export function mapHandleOf(name: string, fd: number): MapHandle & MapInfo {
   return { ...mapInfo(`map "${name}"`, fd), name, fd };
 }
 

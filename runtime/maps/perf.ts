@@ -1,6 +1,6 @@
 import { hostLittleEndian, Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
-import { borrow, check, checkPointer, giveBack, libbpf, viewNative } from "../ffi/native.js";
+import { borrow, check, checkPointer, giveBack, libbpf, unsigned, viewNative } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
 import type { MapHandle } from "./map.js";
 import { pageSize } from "./mapping.js";
@@ -12,8 +12,23 @@ const PERF_RECORD_LOST = 2;
 const PERF_RECORD_SAMPLE = 9;
 const DATA_HEAD = 1024;
 const DATA_TAIL = 1032;
-/** Pages of each CPU's ring. */
+/** Pages of each CPU's ring, when nothing else is asked for. */
 const PAGES = 64;
+const MOST_PAGES = 65_536;
+
+/** How large the rings of a perf event array are. */
+export interface PerfOptions {
+  /** Pages of each CPU's ring: a power of two, 64 when left out. */
+  readonly pages?: number | undefined;
+}
+
+/** A number of pages, or an error. */
+export function pagesOf(where: string, value: unknown): number {
+  const pages = unsigned(where, value);
+  if (pages >= 1 && pages <= MOST_PAGES && Number.isInteger(Math.log2(pages))) return pages;
+  throw new RangeError(`${where}: ${pages} is no power of two up to ${MOST_PAGES}`);
+}
+
 /** The kernel writes a sample's size before its bytes. */
 const SAMPLE_SIZE = 4;
 const MAX_RECORD = 65_536;
@@ -44,10 +59,11 @@ export class PerfEventArray<T> extends RecordMap<T> {
   #current = 0;
   #lost = 0n;
 
-  constructor(handle: MapHandle, codec: Codec<T>) {
+  constructor(handle: MapHandle, codec: Codec<T>, options: PerfOptions = {}) {
     super(handle, codec);
+    const pages = pagesOf(`${this.where}: pages`, options.pages ?? handle.pages ?? PAGES);
     // libbpf opens the events and maps the rings; they are read here, and its own poll is never called.
-    const pointer = libbpf.perf_buffer__new(this.fd, PAGES, 0, 0, 0, 0);
+    const pointer = libbpf.perf_buffer__new(this.fd, pages, 0, 0, 0, 0);
     this.#buffer = checkPointer(this.where, "perf_buffer__new", pointer);
     try {
       const count = libbpf.perf_buffer__buffer_cnt(this.#buffer);

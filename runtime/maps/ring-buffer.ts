@@ -114,16 +114,24 @@ export class RingBuffer {
   }
 
   /**
-   * Calls back for all records that are there now (`ring_buffer__consume`).
+   * Calls back for all records that are there now (`ring_buffer__consume`), or for so many at most
+   * (`ring_buffer__consume_n`, with every libbpf).
    * @returns how many there were, or what the callback stopped with.
    */
-  consume(): number {
+  consume(most: number = Number.POSITIVE_INFINITY): number {
+    if (typeof most !== "number")
+      throw new TypeError(`${this.#where}: consume takes a number of records, not ${typeof most}`);
+    if (most !== Number.POSITIVE_INFINITY && (!Number.isInteger(most) || most < 1))
+      throw new RangeError(`${this.#where}: ${most} is no number of records`);
     let stopped = 0;
+    let count = 0;
     try {
       return this.#reader.drain((record) => {
         const result = this.#callback(record);
-        if (typeof result !== "number" || !(result < 0)) return;
-        stopped = result;
+        count++;
+        if (typeof result === "number" && result < 0) stopped = result;
+        else if (count < most) return;
+        else stopped = count;
         throw STOP;
       });
     } catch (error) {

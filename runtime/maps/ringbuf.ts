@@ -54,6 +54,15 @@ export class RingBuf<T> extends RecordMap<T> {
     this.catchUp();
   }
 
+  /**
+   * How many bytes there are that nobody has read (`ring__avail_data_size`), of `maxEntries`: how far the reader is
+   * behind. Each record takes 8 bytes more than its own, rounded up to 8.
+   */
+  get available(): number {
+    void this.fd;
+    return Number(Atomics.load(this.#producer, 0) - Atomics.load(this.#consumer, 0));
+  }
+
   protected get readyFd(): number {
     return this.fd;
   }

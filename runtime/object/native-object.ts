@@ -5,7 +5,7 @@ import { check, libbpf, listening, systemError } from "../ffi/native.js";
 import { kindOf } from "../kernel/objects.js";
 import { MapType } from "../kernel/types.js";
 import type { MapTemplate } from "../maps/create.js";
-import { BpfMap, type MapHandle } from "../maps/map.js";
+import { BpfMap, type MapHandle, mapHandleOf } from "../maps/map.js";
 import { ProgramOwner } from "../programs/base.js";
 import { atExit } from "../programs/fallback.js";
 import { destroyAll, Link, type LinkBackend, libbpfLink } from "../programs/link.js";
@@ -44,6 +44,8 @@ export class NativeObject extends ProgramOwner {
   #bytes: Uint8Array | undefined;
   readonly #open: (bytes: Uint8Array) => number;
   readonly #innerMaps = new Map<number, MapTemplate>();
+  /** Pages of each CPU's ring, of perf event arrays where it has been said. */
+  readonly pages: Map<string, number> = new Map();
   readonly #arenas = new Map<number, LoadedArena>();
   readonly #closers: (() => void)[] = [];
 
@@ -175,7 +177,7 @@ export class NativeObject extends ProgramOwner {
     const template = this.#innerMaps.get(pointer);
     const btfFd = libbpf.bpf_object__btf_fd(this.#pointer);
     const inner = template && btfFd >= 0 ? { ...template, btfFd } : template;
-    const handle = { ...handleOf(pointer), inner };
+    const handle = { ...handleOf(pointer), inner, pages: this.pages.get(name) };
     if (handle.fd < 0) throw stateError(`map "${name}"`, "was not created — set autocreate before load()");
     if (handle.type === MapType.ARENA)
       return Object.assign(handle, { mapped: this.#arenas.get(pointer)?.mapped });
@@ -183,6 +185,13 @@ export class NativeObject extends ProgramOwner {
     const attach = (): Link => this.#attachStructOps(name, pointer);
     structOps.set(attach, pointer);
     return Object.assign(handle, { attach });
+  }
+
+  /** Says what goes into a map of maps, by a map like it (`bpf_map__set_inner_map_fd`). */
+  setInnerMap(name: string, pointer: number, fd: number): void {
+    const { type, keySize, valueSize, maxEntries, flags, extra } = mapHandleOf(name, fd);
+    check(`map "${name}"`, "bpf_map__set_inner_map_fd", libbpf.bpf_map__set_inner_map_fd(pointer, fd));
+    this.#innerMaps.set(pointer, { type, keySize, valueSize, maxEntries, flags, extra });
   }
 
   /** The global variables in the object's arena. */

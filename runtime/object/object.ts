@@ -1,8 +1,11 @@
 import { RawMap } from "../maps/hash.js";
 import type { BpfMap, MapHandle } from "../maps/map.js";
 import { Program } from "../programs/program.js";
+import { type RawMapConfig, rawMapConfig } from "./map-config.js";
 import type { NativeObject } from "./native-object.js";
 import { type OpenOptions, openObject } from "./open.js";
+import { type ProgramConfig, programConfig } from "./program-config.js";
+import type { Apply } from "./settings.js";
 
 /**
  * A BPF object without a skeleton: programs and maps by name, map contents as bytes or by codecs. Whoever opened it
@@ -50,6 +53,34 @@ export class BpfObject {
   load(): this {
     this.#native.load();
     return this;
+  }
+
+  /** What can be set of a program before `load()`, by its C name: whether it is loaded, as what, for what. */
+  programConfig(name: string): ProgramConfig {
+    const pointer = this.#native.programPointer(name);
+    return programConfig(name, { pointer, ...this.#configuring(pointer) });
+  }
+
+  /**
+   * What can be set of a map before `load()`, by its C name, or of a data section by its own:
+   *
+   * ```ts
+   * object.mapConfig("events").maxEntries = 2 ** 20;
+   * object.mapConfig(".rodata").initialValue = encode(Settings, { pid: 42 });
+   * ```
+   */
+  mapConfig(name: string): RawMapConfig {
+    const pointer = this.#native.mapPointer(name);
+    return rawMapConfig(this.#native, name, { pointer, ...this.#configuring(pointer) });
+  }
+
+  #configuring(pointer: number): { readonly guard: () => void; readonly apply: Apply } {
+    const guard = (): void => void this.#native.bytes;
+    const apply: Apply = (action) => {
+      guard();
+      action(pointer, pointer);
+    };
+    return { guard, apply };
   }
 
   /** Every program, in the order of the object. */

@@ -58,8 +58,11 @@ export function openObject(source: string | Uint8Array, options: OpenOptions = {
   });
 }
 
+const UNREADABLE =
+  "is this where the BPF object is? With --embed url it is copied beside the skeleton by hand";
+
 /** The bytes of an object's file. */
-export function readObject(path: string | URL): Uint8Array {
+export function readObject(path: string | URL, todo: string = UNREADABLE): Uint8Array {
   try {
     return readFileSync(path);
   } catch (cause) {
@@ -67,14 +70,14 @@ export function readObject(path: string | URL): Uint8Array {
     if (errno === undefined) throw cause;
     const name = path instanceof URL ? path.href : path;
     throw systemError(name, syscall ?? "open", -errno, {
-      todo: "is this where the BPF object is? With --embed url it is copied beside the skeleton by hand",
+      todo,
       cause,
     });
   }
 }
 
 /** Refuses what libbpf would refuse with less of an explanation. */
-function checkElf(name: string, bytes: Uint8Array): void {
+export function checkElf(name: string, bytes: Uint8Array): void {
   if (bytes.length < 64 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46)
     throw new BpfError(`${name}: is not a BPF object: no ELF header — compile with clang -target bpf`, {
       code: "ERR_BPF_OBJECT",

@@ -11,6 +11,8 @@ export interface WithObjectOptions extends OpenOptions {
   readonly path: string;
   /** The C names of the programs to attach, in this order; they attach to what their sections name. */
   readonly programs: readonly string[];
+  /** Runs before the object is loaded: to configure its programs and maps. It must not be async. */
+  readonly beforeLoad?: ((object: BpfObject) => void) | undefined;
   /** Runs when the object is loaded and nothing attached yet: to fill maps. It must not be async. */
   readonly beforeAttach?: ((object: BpfObject) => void) | undefined;
 }
@@ -33,20 +35,14 @@ export function withObject<T>(
   options: WithObjectOptions,
   run: (object: BpfObject, links: readonly Link[]) => T,
 ): T {
-  const { path, programs, beforeAttach, ...open } = checked(options, run);
+  const { path, programs, beforeLoad, beforeAttach, ...open } = checked(options, run);
   const object = BpfObject.open(path, open);
   let result: T;
   try {
     const wanted = find(object, programs);
+    runNow("beforeLoad", beforeLoad, object);
     object.load();
-    const before: unknown = beforeAttach?.(object);
-    if (isThenable(before)) {
-      // Its failure is told by the error that follows.
-      before.then(undefined, () => undefined);
-      throw new TypeError(
-        "withObject(): beforeAttach must not be async — programs are attached right after it",
-      );
-    }
+    runNow("beforeAttach", beforeAttach, object);
     result = run(object, attach(object, wanted));
   } catch (error) {
     giveUp(object);
@@ -70,17 +66,27 @@ export function withObject<T>(
 }
 
 function checked(options: WithObjectOptions, run: unknown): WithObjectOptions {
-  const { path, programs, beforeAttach } = options ?? {};
+  const { path, programs, beforeLoad, beforeAttach } = options ?? {};
   if (typeof path !== "string")
     throw new TypeError(`withObject(): path is the path of an object, not ${typeof path}`);
   if (!Array.isArray(programs) || !programs.every((name) => typeof name === "string"))
     throw new TypeError(`withObject(): programs are names, not ${inspect(programs, { depth: 0 })}`);
   const twice = programs.find((name, index) => programs.indexOf(name) !== index);
   if (twice !== undefined) throw new TypeError(`withObject(): program "${twice}" is named twice`);
-  if (beforeAttach !== undefined && typeof beforeAttach !== "function")
-    throw new TypeError(`withObject(): beforeAttach is a function, not ${typeof beforeAttach}`);
+  for (const [name, hook] of Object.entries({ beforeLoad, beforeAttach }))
+    if (hook !== undefined && typeof hook !== "function")
+      throw new TypeError(`withObject(): ${name} is a function, not ${typeof hook}`);
   if (typeof run !== "function") throw new TypeError(`withObject(): takes a function, not ${typeof run}`);
   return options;
+}
+
+/** Runs what is to be done before the next step, which does not wait for it. */
+function runNow(name: string, hook: ((object: BpfObject) => void) | undefined, object: BpfObject): void {
+  const result: unknown = hook?.(object);
+  if (!isThenable(result)) return;
+  // Its failure is told by the error that follows.
+  result.then(undefined, () => undefined);
+  throw new TypeError(`withObject(): ${name} must not be async — what comes next does not wait for it`);
 }
 
 /** The programs of these names. */

@@ -1,7 +1,7 @@
 import { choice, type InterfaceTarget, interfaceIndex } from "./arguments.js";
 import { BaseProgram } from "./base.js";
 import type { Link } from "./link.js";
-import { type OrderOptions, order, orderTodos } from "./order.js";
+import { type Attachments, type OrderOptions, order, orderTodos, queryAttachments } from "./order.js";
 
 const xdpModes = { native: 4, generic: 2, offload: 8 } as const;
 const BPF_XDP = 37;
@@ -36,5 +36,10 @@ export class Netkit extends BaseProgram {
       { target_fd: ifindex, ...order(options) },
       { EINVAL: "netkit needs kernel 6.7, and the device to be one", ...orderTodos("6.7", options) },
     );
+  }
+
+  /** The programs that a device has where this one would be, in order (`bpf_prog_query_opts`). */
+  attachments(target: string | InterfaceTarget): Attachments {
+    return queryAttachments(this.where, interfaceIndex(this.where, target), this.attachType);
   }
 }

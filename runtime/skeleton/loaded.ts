@@ -11,6 +11,7 @@ import type { AnySpec, ProgramSpec } from "./spec.js";
 export class LoadedSkeleton {
   readonly #spec: AnySpec;
   readonly #object: NativeObject;
+  readonly #byHand: ReadonlySet<string>;
   readonly #sections: OpenSection[] = [];
   #end: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -18,8 +19,10 @@ export class LoadedSkeleton {
   readonly programs: object;
   readonly links: Record<string, Link> = Object.create(null);
 
-  constructor(spec: AnySpec, object: NativeObject) {
+  /** @param byHand the struct_ops maps that `attach()` leaves alone. */
+  constructor(spec: AnySpec, object: NativeObject, byHand: ReadonlySet<string>) {
     this.#spec = spec;
+    this.#byHand = byHand;
     this.#object = object;
     const maps = spec.maps as Record<string, MapSpec<BpfMap>>;
     const programs = spec.programs as Record<string, ProgramSpec<BaseProgram>>;
@@ -48,7 +51,7 @@ export class LoadedSkeleton {
         made.push(name);
       }
       for (const [name, { auto }] of Object.entries(this.#spec.maps as Record<string, MapSpec<BpfMap>>)) {
-        if (!auto || this.#isAttached(name)) continue;
+        if (!auto || this.#byHand.has(name) || this.#isAttached(name)) continue;
         if (!libbpf.bpf_map__autocreate(this.#object.mapPointer(name))) continue;
         this.links[name] = (this.maps as Record<string, { attach(): Link } | undefined>)[name]!.attach();
         made.push(name);

@@ -1,10 +1,13 @@
 import { closedError, stateError } from "../errors.js";
 import { expectLibbpf } from "../ffi/native.js";
 import type { BpfMap, MapSpec, ShadowSpec } from "../maps/map.js";
+import { mapConfig } from "../object/map-config.js";
 import type { NativeObject } from "../object/native-object.js";
+import { programConfig } from "../object/program-config.js";
 import { initialSection, type OpenSection, type SectionSpec } from "../object/section.js";
+import { type Apply, flag } from "../object/settings.js";
 import { Shadows } from "../object/shadow.js";
-import { type Apply, mapConfig, programConfig, shadowMembers } from "./config.js";
+import { shadowMembers } from "./config.js";
 import { defineLazily, lazily } from "./lazy.js";
 import { LoadedSkeleton } from "./loaded.js";
 import type { AnySpec } from "./spec.js";
@@ -18,6 +21,8 @@ export class OpenedSkeleton {
   readonly #sections = new Map<string, OpenSection & { commit(): void }>();
   /** What has been set of programs and maps, to be set again should the object have to be opened anew. */
   readonly #settings: (() => void)[] = [];
+  /** The struct_ops maps that `attach()` leaves alone. */
+  readonly #byHand = new Set<string>();
   #shadows: Shadows | undefined;
   #loaded = false;
   readonly maps: object;
@@ -31,14 +36,28 @@ export class OpenedSkeleton {
     this.programs = lazily(Object.keys(spec.programs), (name) => {
       const pointer = object.programPointer(name);
       const apply = this.#applying(pointer, () => object.programPointer(name));
-      return programConfig(name, pointer, guard, apply);
+      return programConfig(name, { pointer, guard, apply });
     });
     this.maps = lazily(Object.keys(mapSpecs), (name) => {
       const pointer = object.mapPointer(name);
       const apply = this.#applying(pointer, () => object.mapPointer(name));
-      const config = mapConfig(name, pointer, guard, apply);
+      const config = mapConfig(object, name, { pointer, guard, apply });
       const { shadow } = mapSpecs[name]!;
-      if (shadow) defineLazily(config, ["shadow"], () => this.#shadow(name, shadow));
+      if (shadow) {
+        defineLazily(config, ["shadow"], () => this.#shadow(name, shadow));
+        Object.defineProperty(config, "autoattach", {
+          enumerable: true,
+          get: () => {
+            guard();
+            return !this.#byHand.has(name);
+          },
+          set: (value: unknown) => {
+            guard();
+            if (flag(`map "${name}": autoattach`, value)) this.#byHand.delete(name);
+            else this.#byHand.add(name);
+          },
+        });
+      }
       return config;
     });
     for (const [name, { shadow }] of Object.entries(mapSpecs)) {
@@ -80,7 +99,7 @@ export class OpenedSkeleton {
     }
     this.#loaded = true;
     this.#releaseSections(CONSUMED);
-    return new LoadedSkeleton(this.#spec, this.#object);
+    return new LoadedSkeleton(this.#spec, this.#object, this.#byHand);
   }
 
   close(): void {

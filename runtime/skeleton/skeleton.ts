@@ -1,10 +1,12 @@
 import { stateError } from "../errors.js";
 import { checkLayout } from "../object/layout.js";
+import type { MapConfig } from "../object/map-config.js";
 import { type OpenOptions, openObject, readObject } from "../object/open.js";
+import type { ProgramConfig } from "../object/program-config.js";
 import type { StructOps } from "../object/struct-ops.js";
 import type { Link } from "../programs/link.js";
 import type { StructOpsProgram } from "../programs/program.js";
-import type { MapConfig, ProgramConfig, StructOpsConfig, StructOpsProgramConfig } from "./config.js";
+import type { StructOpsConfig, StructOpsProgramConfig } from "./config.js";
 import { OpenedSkeleton } from "./opened.js";
 import { ABI, type AnySpec, type Shape, type SkeletonSpec } from "./spec.js";
 

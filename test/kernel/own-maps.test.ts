@@ -9,6 +9,7 @@ import {
   FdArray,
   HashMap,
   HashOfMaps,
+  Link,
   LpmTrie,
   MapType,
   PerCpuArrayMap,
@@ -65,6 +66,29 @@ describeKernel("maps without an object", () => {
     // A loop that is left early leaves nothing open.
     for (const info of BpfMap.list()) if (info.id > 0) break;
     expect(openFds()).toBe(fds);
+  });
+
+  test("are opened for reading or writing alone", () => {
+    const pin = `/sys/fs/bpf/${uniqueName()}`;
+    using map = BpfMap.create({ maxEntries: 8 }, HashMap, u32, u64);
+    map.set(1, 10n);
+    map.pin(pin);
+    const { id } = map.info();
+    for (const target of [{ pin }, { id }]) {
+      using reader = BpfMap.open({ ...target, access: "read" }, HashMap, u32, u64);
+      expect([...reader]).toEqual([[1, 10n]]);
+      expect(thrown(() => reader.set(2, 20n))).toMatchObject({ name: "BpfError", code: "EPERM" });
+      expect(thrown(() => reader.delete(1))).toMatchObject({ code: "EPERM" });
+      using writer = BpfMap.open({ ...target, access: "write" }, HashMap, u32, u64);
+      writer.set(1, 10n);
+      expect(thrown(() => writer.get(1))).toMatchObject({ name: "BpfError", code: "EPERM" });
+    }
+    map.unpin();
+    for (const access of ["none", 8, null])
+      expect(() => BpfMap.open({ id, access: access as never }, HashMap, u32, u64)).toThrow(TypeError);
+    expect(() => Link.open({ id: 1, access: "read" } as never)).toThrow(
+      /access is "read" or "write", of a map/,
+    );
   });
 
   test("a map of another type or size is not opened, and what is nonsense not made", () => {

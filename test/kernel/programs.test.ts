@@ -249,6 +249,46 @@ describeKernel("testRun() with a context that the skeleton knows", () => {
     expect(on_xdp.testRun({ data }).ctx).toEqual(new Uint8Array(0));
   });
 
+  test("a descriptor of something else, or of nothing, is refused, and nothing stays", () => {
+    using kinds = KernelKinds.load(({ programs }) => {
+      for (const [name, program] of Object.entries(programs))
+        program.autoload =
+          /^on_(socket_filter|sk_reuseport|sk_skb_verdict|sk_msg|sk_lookup|flow_dissector|cgroup_connect4|perf_event|xdp)$/.test(
+            name,
+          );
+    });
+    const foreign = openSync("/dev/null", "r");
+    const fds = openFds();
+    const { programs } = kinds;
+    for (const fd of [foreign, 0x7fff_fff0]) {
+      const attempts: readonly (() => unknown)[] = [
+        () => programs.on_socket_filter.attach({ socket: fd }),
+        () => programs.on_sk_reuseport.attach({ socket: fd }),
+        () => programs.on_sk_skb_verdict.attach({ map: { fd } }),
+        () => programs.on_sk_skb_verdict.attach({ map: { fd }, fallback: "always" }),
+        () => programs.on_sk_msg.attach({ map: { fd } }),
+        () => programs.on_sk_lookup.attach({ netns: fd }),
+        () => programs.on_flow_dissector.attach({ netns: fd }),
+        () => programs.on_cgroup_connect4.attach({ cgroup: fd }),
+        () => programs.on_perf_event.attach({ fd }),
+        () => kinds.maps.socks.set(0, fd),
+      ];
+      for (const attempt of attempts) {
+        const error = thrown(attempt);
+        expect(error, String(attempt)).toMatchObject({
+          name: "BpfError",
+          code: expect.stringMatching(/^(EBADFD?|EINVAL|ENOTSOCK|EOPNOTSUPP|ENOTSUPP)$/),
+        });
+        expect(error.message, String(attempt)).toMatch(/^(program|map) "/);
+      }
+    }
+    expect(
+      thrown(() => programs.on_perf_event.attach({ type: 1, config: 0, period: 1, pid: 0x7fff_fffe })),
+    ).toMatchObject({ name: "BpfError", code: "ESRCH" });
+    expect(openFds()).toBe(fds);
+    closeSync(foreign);
+  });
+
   test("a map that is bound to a program lives as long, though the program does not use it", () => {
     using kernel = KernelExtra.load();
     const { write_lines } = kernel.programs;

@@ -80,7 +80,11 @@ describeKernel("ring buffers", () => {
     using kernel = emitting(4096, 64);
     let seq = 0;
     for (let round = 0; round < 50; round++) {
+      expect(kernel.maps.records.available).toBe(0);
       trigger(2);
+      // The next record has no room: none is longer than 1024 bytes and what goes before it.
+      expect(kernel.maps.records.available).toBeGreaterThan(4096 - 1024 - 24);
+      expect(kernel.maps.records.available).toBeLessThanOrEqual(4096);
       const there = kernel.maps.records.drain((record) => check(record, seq++));
       expect(there).toBeGreaterThan(0);
     }

@@ -303,6 +303,17 @@ describeKernel("RingBuffer", () => {
     expect(performance.now() - ready).toBeLessThan(1000);
   });
 
+  test("so many records at most are consumed, and the rest the next time", () => {
+    using object = attached();
+    const seen: number[] = [];
+    using ring = new RingBuffer(object.map("rb"), (bytes) => void seen.push(call(bytes).number));
+    trigger(5);
+    expect([ring.consume(2), ring.consume(2), ring.consume(2), ring.consume(2)]).toEqual([2, 2, 1, 0]);
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+    for (const bad of [0, -1, 0.5, Number.NaN]) expect(() => ring.consume(bad)).toThrow(RangeError);
+    expect(() => ring.consume("1" as never)).toThrow(TypeError);
+  });
+
   test("a number below 0 stops behind its record and is returned; what is thrown is thrown", () => {
     using object = attached();
     const seen: number[] = [];

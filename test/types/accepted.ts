@@ -1,6 +1,7 @@
 /** What must compile: an application of each skeleton, as people write it. Nothing here runs. */
 import { BpfMap, codecs, HashMap, type Owned, PerCpuArrayMap, RawMap } from "bpf-tsgen-runtime";
 import * as bpf from "bpf-tsgen-runtime/codegen";
+import { Linked } from "../fixtures/linked.skel.js";
 import { Hostile, Members, Promoted } from "../golden/hostile.skel.js";
 import { Kinds } from "../golden/kinds.skel.js";
 import {
@@ -231,4 +232,29 @@ export function ownMaps(): void {
   same<typeof slots, Owned<PerCpuArrayMap<bigint>>>(true);
   const raw = BpfMap.open({ id: 1 }, RawMap);
   same<typeof raw, Owned<RawMap>>(true);
+}
+
+/** What a library knows of an object that it is a part of: a subskeleton, in C's terms. */
+interface Part {
+  programs: { on_read: bpf.Tracepoint };
+  maps: { ones: bpf.HashMap<number, { pid: number; mode: number }> };
+  globals: { bss: { readonly last_one: { readonly pid: number } } };
+}
+
+/** The skeleton of the whole object is one of each of its parts, so that no code is generated for libraries. */
+export function parts(): void {
+  const library = {
+    configure: ({ maps, programs }: bpf.Opened<Part>): void => {
+      maps.ones.maxEntries = 16;
+      programs.on_read.autoload = true;
+    },
+    start: ({ maps, programs, bss }: bpf.Loaded<Part>): number => {
+      maps.ones.set(1, { pid: bss.last_one.pid, mode: 1 });
+      programs.on_read.attach();
+      return maps.ones.count();
+    },
+  };
+  library.start(Linked.attach((opened) => library.configure(opened)));
+  // @ts-expect-error it has none of this
+  library.start(Types.attach());
 }
