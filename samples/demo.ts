@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const sample = join(root, "samples/bootstrap");
 // Inside the project, so that imports find its packages; out of git's sight.
 const folder = join(root, "dist/demo");
+const copy = join(folder, "bootstrap");
 const SECONDS = 3;
 
 const step = (text: string): void => console.log(`\n▸ ${text}`);
@@ -24,9 +25,10 @@ function run(script: string, ...args: string[]): void {
 }
 
 try {
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(copy, { recursive: true });
   accessSync(folder, constants.W_OK);
-  for (const file of readdirSync(folder)) accessSync(join(folder, file), constants.W_OK);
+  for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" }))
+    accessSync(join(folder, file), constants.W_OK);
 } catch (error) {
   const { code, path } = error as NodeJS.ErrnoException;
   console.error(
@@ -36,7 +38,7 @@ try {
 }
 
 step("Generating bootstrap.skel.ts from the BPF object samples/bootstrap/bootstrap.bpf.o");
-const skeleton = join(folder, "bootstrap.skel.ts");
+const skeleton = join(copy, "bootstrap.skel.ts");
 run(
   join(root, "node_modules/bpf-tsgen/dist/generator/cli.js"),
   "-o",
@@ -45,7 +47,8 @@ run(
 );
 
 step("Type-checking and compiling it with the application samples/bootstrap/bootstrap.ts");
-copyFileSync(join(sample, "bootstrap.ts"), join(folder, "bootstrap.ts"));
+copyFileSync(join(sample, "bootstrap.ts"), join(copy, "bootstrap.ts"));
+copyFileSync(join(root, "samples/terminal.ts"), join(folder, "terminal.ts"));
 const compilerOptions = {
   strict: true,
   target: "es2022",
@@ -53,7 +56,8 @@ const compilerOptions = {
   lib: ["es2023", "esnext.disposable"],
   types: ["node"],
 };
-writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["bootstrap.ts"] }));
+const files = ["bootstrap/bootstrap.ts"];
+writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
 const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
 run(join(typescript, "bin/tsc"), "-p", folder);
 
@@ -67,7 +71,7 @@ if (missing.length > 0) {
 }
 
 step(`Loading and attaching it; starting a few processes; watching all of them for ${SECONDS} seconds`);
-const application = spawn(process.execPath, [join(folder, "bootstrap.js")], {
+const application = spawn(process.execPath, [join(copy, "bootstrap.js")], {
   stdio: ["ignore", "inherit", "inherit"],
 });
 const ended = new Promise<number>((resolve) => application.once("exit", (code) => resolve(code ?? 1)));

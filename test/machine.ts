@@ -12,6 +12,9 @@ const packages = {
   clang: (): boolean => hasCommand("clang"),
   "libbpf-dev": (): boolean => existsSync("/usr/include/bpf/bpf_helpers.h"),
   bpftool: (): boolean => hasCommand("bpftool") || existsSync("/usr/sbin/bpftool"),
+  iproute2: (): boolean => hasCommand("ip") && hasCommand("tc"),
+  make: (): boolean => hasCommand("make"),
+  git: (): boolean => hasCommand("git"),
   chromium: (): boolean => existsSync(chromium),
 };
 

@@ -1,52 +1,45 @@
 // Shows which programs are started, with their arguments: as a live table on a terminal, else as lines.
+import { bar, clock, paint, show, stop, usage } from "../terminal.js";
 import { type Exec, Execsnoop } from "./execsnoop.skel.js";
 
-process.on("uncaughtException", ({ message }) => {
-  console.error(message);
-  process.exit(1);
-});
-if (process.argv.length > 2) {
-  console.error("usage: execsnoop");
-  process.exit(2);
-}
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+if (process.argv.length > 2) usage("execsnoop");
 
-const { isTTY, rows = 24, columns = 100 } = process.stdout;
 const HEADER = "TIME     PID     UID    PARENT           COMMAND";
+const MOST = 5;
+const { stdout } = process;
 const counts = new Map<string, number>();
-let shown: string[] = [];
+let latest: string[] = [];
 
 function line({ pid, uid, parent, args, length, comm }: Exec): string {
-  const time = new Date().toTimeString().slice(0, 8);
   // Each argument ends with a NUL. What a terminal would take for orders is shown as dots.
   const text = new TextDecoder().decode(args.subarray(0, length)).replace(/\0/g, " ").trim();
   const command = (text || comm).replace(/\p{Cc}/gu, "·");
-  return `${time} ${String(pid).padEnd(7)} ${String(uid).padEnd(6)} ${parent.padEnd(16)} ${command}`;
+  const who = `${String(pid).padEnd(7)} ${String(uid).padEnd(6)} ${parent.padEnd(16)}`;
+  return `${paint("dim", clock())} ${who} ${paint("green", command)}`;
 }
 
 /** The most frequent commands on top, and the latest starts below. */
 function draw(): void {
-  const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, 5);
+  const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, MOST);
   const [, first = 1] = most[0] ?? [];
+  const width = Math.min(40, stdout.columns - 26);
   const bars = most.map(([comm, count]) => {
-    const bar = "█".repeat(Math.ceil((40 * count) / first));
-    return `\x1b[36m${comm.padEnd(16)}\x1b[0m ${String(count).padStart(6)} ${bar}`;
+    return `${comm.padEnd(16)} ${String(count).padStart(7)} ${paint("cyan", bar(count / first, width))}`;
   });
-  shown = shown.slice(-(rows - bars.length - 4));
-  const table = [...bars, "", `\x1b[1m${HEADER}\x1b[0m`, ...shown.map((each) => each.slice(0, columns))];
-  process.stdout.write(`\x1b[H\x1b[J${table.join("\n")}\n`); // home, and clear
+  latest = latest.slice(-Math.max(1, stdout.rows - MOST - 4));
+  show([...bars, "", paint("bold", HEADER), ...latest]);
 }
 
 using execsnoop = Execsnoop.attach();
-console.log(HEADER);
-for await (const batch of execsnoop.maps.execs.batches({ signal: stop.signal })) {
+if (stdout.isTTY) draw();
+else console.log(HEADER);
+for await (const batch of execsnoop.maps.execs.batches({ signal: stop })) {
   for (const exec of batch) {
     counts.set(exec.comm, (counts.get(exec.comm) ?? 0) + 1);
-    if (isTTY) shown.push(line(exec));
+    if (stdout.isTTY) latest.push(line(exec));
     else console.log(line(exec));
   }
-  if (isTTY) draw();
+  if (stdout.isTTY) draw();
 }
 const sum = [...counts.values()].reduce((a, b) => a + b, 0);
 console.log(`Detached after ${sum} starts of ${counts.size} programs; ${execsnoop.bss.dropped} were missed.`);

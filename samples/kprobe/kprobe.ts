@@ -1,18 +1,10 @@
 // Prints which files are unlinked, by whom, and with which result.
 import { getSystemErrorName } from "node:util";
 import { BpfError } from "bpf-tsgen-runtime";
+import { clock, paint, stop, usage } from "../terminal.js";
 import { Kprobe } from "./kprobe.skel.js";
 
-process.on("uncaughtException", ({ message }) => {
-  console.error(message);
-  process.exit(1);
-});
-if (process.argv.length > 2) {
-  console.error("usage: kprobe");
-  process.exit(2);
-}
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+if (process.argv.length > 2) usage("kprobe");
 
 using kprobe = Kprobe.load();
 
@@ -34,10 +26,10 @@ function attach(...functions: string[]): string {
 
 // Up to Linux 6.x, and since 7.0.
 console.log(`Attached to ${attach("do_unlinkat", "filename_unlinkat")}. Delete some files; Ctrl-C ends it.`);
-console.log("TIME     COMM             PID     RESULT   PATH");
-for await (const { comm, pid, result, path } of kprobe.maps.unlinks.records({ signal: stop.signal })) {
-  const time = new Date().toTimeString().slice(0, 8);
-  const shown = result === 0 ? "ok" : getSystemErrorName(result);
-  console.log(`${time} ${comm.padEnd(16)} ${String(pid).padEnd(7)} ${shown.padEnd(8)} ${path}`);
+console.log(paint("bold", "TIME     COMM             PID     RESULT   PATH"));
+for await (const { comm, pid, result, path } of kprobe.maps.unlinks.records({ signal: stop })) {
+  const shown = (result === 0 ? "ok" : getSystemErrorName(result)).padEnd(8);
+  const outcome = paint(result === 0 ? "green" : "red", shown);
+  console.log(`${clock()} ${comm.padEnd(16)} ${String(pid).padEnd(7)} ${outcome} ${path}`);
 }
 console.log("Detached.");

@@ -1,17 +1,8 @@
 // Has the kernel count what this very process writes, and shows it.
-import { setTimeout } from "node:timers/promises";
+import { everySecond, paint, usage } from "../terminal.js";
 import { Minimal } from "./minimal.skel.js";
 
-process.on("uncaughtException", ({ message }) => {
-  console.error(message);
-  process.exit(1);
-});
-if (process.argv.length > 2) {
-  console.error("usage: minimal");
-  process.exit(2);
-}
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+if (process.argv.length > 2) usage("minimal");
 
 using minimal = Minimal.attach((opened) => {
   opened.rodata.my_pid = process.pid;
@@ -19,8 +10,6 @@ using minimal = Minimal.attach((opened) => {
 
 console.log(`Attached. The kernel now counts what process ${process.pid} writes; Ctrl-C ends it.`);
 console.log("Each is a line of /sys/kernel/tracing/trace_pipe, too. Node itself writes to wake its threads.");
-while (!stop.signal.aborted) {
-  console.log(`${new Date().toTimeString().slice(0, 8)}  ${minimal.bss.writes} writes so far`);
-  await setTimeout(1000, undefined, { signal: stop.signal }).catch(() => undefined);
-}
+for await (const time of everySecond())
+  console.log(`${time}  ${paint("cyan", String(minimal.bss.writes))} writes so far`);
 console.log(`Detached after ${minimal.bss.writes} writes.`);

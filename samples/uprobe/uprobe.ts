@@ -1,17 +1,10 @@
 // Prints which host names the processes of this machine look up, for how long, and with which result.
+import { clock, paint, stop, usage } from "../terminal.js";
 import { Uprobe } from "./uprobe.skel.js";
 
-process.on("uncaughtException", ({ message }) => {
-  console.error(message);
-  process.exit(1);
-});
 const [path, ...rest] = process.argv.slice(2);
-if (rest.length > 0 || path?.includes(" ")) {
-  console.error("usage: uprobe [LIBC] (the path of the C library, where libc.so.6 is not the one)");
-  process.exit(2);
-}
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+if (rest.length > 0 || path?.includes(" "))
+  usage("uprobe [LIBC] (the path of the C library, where libc.so.6 is not the one)");
 
 using uprobe = Uprobe.load();
 if (path === undefined) uprobe.attach();
@@ -32,15 +25,14 @@ const results: Record<number, string> = {
 /** What a lookup of another machine takes, and more, is worth a look. */
 const SLOW_MS = 20;
 
-console.log("TIME     COMM             PID            MS RESULT     HOST");
-for await (const { comm, pid, duration_ns, result, host } of uprobe.maps.lookups.records({
-  signal: stop.signal,
-})) {
-  const time = new Date().toTimeString().slice(0, 8);
+console.log(paint("bold", "TIME     COMM             PID            MS RESULT     HOST"));
+for await (const event of uprobe.maps.lookups.records({ signal: stop })) {
+  const { comm, pid, duration_ns, result, host } = event;
   const ms = Number(duration_ns) / 1e6;
   const took = ms.toFixed(2).padStart(9);
-  const shown = process.stdout.isTTY && ms > SLOW_MS ? `\x1b[31m${took}\x1b[0m` : took;
+  const shown = ms > SLOW_MS ? paint("yellow", took) : took;
   const outcome = (results[result] ?? String(result)).padEnd(10);
-  console.log(`${time} ${comm.padEnd(16)} ${String(pid).padEnd(7)} ${shown} ${outcome} ${host}`);
+  const coloured = paint(result === 0 ? "green" : "red", outcome);
+  console.log(`${clock()} ${comm.padEnd(16)} ${String(pid).padEnd(7)} ${shown} ${coloured} ${host}`);
 }
 console.log("Detached.");

@@ -120,7 +120,7 @@ describeKernel("samples", () => {
   test("xdp-counter", async () => {
     const child = start(file("xdp-counter"), ["lo"], 30_000, namespace);
     const { out } = await use(child, "lo at ", send, "UDP ");
-    expect(out).toMatch(/^UDP +3 +3 +132 {2}█+$/m);
+    expect(out).toMatch(/^UDP +3 +3 +132 {2}[█▏▎▍▌▋▊▉]+ \d+%$/m);
     expect(out).toMatch(/^Detached\.$/m);
   });
 
@@ -161,7 +161,7 @@ describeKernel("samples", () => {
     expect(Number(samples)).toBeGreaterThan(10);
     expect(Number(processes)).toBeGreaterThan(0);
     expect(text).toMatch(
-      /^<svg [^>]*>\n<g [^>]*>\n(<g><title>[^<>]*<\/title><rect [^<>]*\/><text [^<>]*>[^<>]*<\/text><\/g>\n)+<\/g><\/svg>\n$/,
+      /^<svg [^>]*>\n<g [^>]*>\n(<g><title>[^<>]*<\/title><rect [^<>]*\/>(<text [^<>]*>[^<>]*<\/text>)?<\/g>\n)+<\/g><\/svg>\n$/,
     );
     expect(text).toContain(`<title>all: ${samples} of ${samples} samples</title>`);
     expect(text).toMatch(/<title>node: [1-9]/);

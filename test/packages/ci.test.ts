@@ -55,7 +55,7 @@ const unseen = [
   "a global narrowed",
 ];
 
-const missing = ensurePackages(["clang", "libbpf-dev"]);
+const missing = ensurePackages(["clang", "libbpf-dev", "make", "git"]);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.skipIf(missing.length > 0)("a repository with the step of CI", () => {

@@ -14,7 +14,7 @@ beforeAll(() => {
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const missing = ensurePackages(["clang", "libbpf-dev"]);
+const missing = ensurePackages(["clang", "libbpf-dev", "make"]);
 ensureMounts();
 const cannotLoad = obstacles();
 

@@ -31,7 +31,7 @@ const changed = source
   .replace("8192", "65536")
   .replace("__u32 pid; char comm[16];", "__u64 pid; char comm[16]; __u32 cpu;");
 
-const missing = ensurePackages(["clang", "libbpf-dev"]);
+const missing = ensurePackages(["clang", "libbpf-dev", "make"]);
 let tarballs: ReturnType<typeof pack>;
 let at = "";
 const tsc = (name = "typescript"): string => join(root, "node_modules", name, "bin/tsc");

@@ -354,13 +354,15 @@ describe("an object that is refused", () => {
     expect(bpfTsgen("kinds.bpf.o/x").status).toBe(3);
   });
 
-  it("because it may not be read", () => {
+  it("because it may not be read", (context) => {
     chmodSync(join(folder, "kinds.bpf.o"), 0);
     // root may read everything, so somebody else does it then, from where the command can be found.
     const isRoot = process.getuid?.() === 0;
     chmodSync(root, 0o755);
     chmodSync(folder, 0o755);
     const who = isRoot ? { uid: 65_534, gid: 65_534 } : {};
+    if (spawnSync("test", ["-r", cli], who).status !== 0)
+      context.skip(`needs a clone that others may read, unlike ${cli}`);
     const { status, stdout, stderr } = spawnSync(process.execPath, [cli, "kinds.bpf.o"], {
       cwd: folder,
       encoding: "utf8",

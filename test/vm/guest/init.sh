@@ -24,6 +24,6 @@ for word in $($b cat /proc/cmdline); do
 done
 cd /suite
 $b stty -F /dev/ttyS1 raw -echo
-/usr/bin/node --expose-gc test/vm/guest/suite.js > /dev/ttyS1
+/usr/bin/node --expose-gc test/vm/guest/${BPF_TSGEN_RUN:-suite}.js > /dev/ttyS1
 echo "exit $?" > /dev/ttyS1
 $b poweroff -f
