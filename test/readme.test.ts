@@ -1,45 +1,19 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { marked } from "marked";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { application, mistakes, picture } from "../docs/site/picture.js";
 import { help } from "../generator/help.js";
-import { generate } from "../generator/index.js";
+import { blocks, build, canCompile, documents, programOf, programs, read, root } from "./documents.js";
 
 /**
  * The code in the documents. C is compiled as the pages say; its skeletons are generated; all TypeScript is type-checked
- * against them. What stands behind a block's language is the name of its file. A block of TypeScript that imports no
- * skeleton goes on where the block before it ended, as it reads.
+ * against them. A block of TypeScript that imports no skeleton goes on where the block before it ended, as it reads.
  */
-const root = fileURLToPath(new URL("..", import.meta.url));
-const read = (file: string): string => readFileSync(join(root, file), "utf8");
 const readme = read("README.md");
-const guides = readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md"));
-const documents = [
-  ...["README.md", "runtime/README.md", "generator/README.md"],
-  ...guides.map((file) => `docs/${file}`),
-];
 // Inside the project, so that imports find its packages.
 const folder = join(root, "dist/readme");
-
-interface Block {
-  readonly document: string;
-  readonly language: string;
-  readonly file: string | undefined;
-  readonly text: string;
-}
-
-const blocks = documents.flatMap((document) =>
-  marked.lexer(read(document)).flatMap((token): Block[] => {
-    if (token.type !== "code") return [];
-    const [language = "", file] = String(token.lang ?? "").split(" ");
-    return [{ document, language, file, text: String(token.text) }];
-  }),
-);
-const programs = blocks.filter(({ language }) => language === "c");
 const placeOf = (document: string): string => join(folder, document.replace(/\W/g, "_"));
 
 /** One module for an application and all that goes on from it, each block in a scope of its own. */
@@ -58,59 +32,20 @@ function modules(document: string): string[] {
   return found.map(({ imports, parts }) => [...imports, ...parts, "export {};", ""].join("\n"));
 }
 
-/** The program of an object, on the page itself or, when it is only mentioned there, on another one. */
-function programOf(document: string, object: string): Block {
-  const named = programs.filter(({ file }) => file === object.replace(/\.o$/, ".c"));
-  const found = named.find((block) => block.document === document) ?? named[0];
-  if (!found) throw new Error(`${document}: no page has the program of ${object}`);
-  return found;
-}
-
-/** How a page compiles its programs: as it says, or as the first page does. */
-function compile(document: string): string {
-  const commands = blocks.filter(({ language, text }) => language === "sh" && /^clang /m.test(text));
-  const own = commands.find((block) => block.document === document);
-  const first = commands.find((block) => block.document === "docs/README.md");
-  return /^clang (?:.*\\\n)*.*$/m.exec((own ?? first)!.text)![0];
-}
-
-const hasClang =
-  spawnSync("clang", ["--version"]).status === 0 && existsSync("/usr/include/bpf/bpf_helpers.h");
-
 beforeAll(() => mkdirSync(folder, { recursive: true }));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.skipIf(!hasClang)("with clang and libbpf-dev", () => {
-  /** Compiles a program in the folder of a page, and generates its skeleton there. */
-  function build(document: string, { file, text }: Block): string[] {
-    const at = placeOf(document);
-    const name = file!.replace(/\.bpf\.c$/, "");
-    mkdirSync(at, { recursive: true });
-    writeFileSync(join(at, file!), text);
-    const command = compile(document).replace(/-c .*/, `-c ${name}.bpf.c -o ${name}.bpf.o`);
-    const { stderr } = spawnSync("sh", ["-c", command], { cwd: at, encoding: "utf8" });
-    if (stderr !== "") return [stderr];
-    const [, types = ""] =
-      new RegExp(`bpf-tsgen ((?:--type \\w+ )+)-o ${name}.skel.ts`).exec(read(document)) ?? [];
-    const options = { file: `${name}.bpf.o`, types: types.split(/ ?--type | /).filter(Boolean) };
-    const { text: skeleton, warnings } = generate(readFileSync(join(at, `${name}.bpf.o`)), options);
-    writeFileSync(join(at, `${name}.skel.ts`), skeleton);
-    // As `import { X } from "./x.bpf.o"` finds its types.
-    writeFileSync(join(at, `${name}.bpf.d.o.ts`), `export * from "./${name}.skel.js";\n`);
-    return [...warnings];
-  }
-
+describe.skipIf(!canCompile)("with clang and libbpf-dev", () => {
   test("each program compiles, and its skeleton is generated without a warning", () => {
     expect(programs.filter(({ file }) => file === undefined)).toEqual([]);
-    expect(programs.flatMap((program) => build(program.document, program))).toEqual([]);
+    expect(programs.flatMap((program) => build(program, placeOf(program.document)))).toEqual([]);
   });
 
   test("all TypeScript compiles", () => {
     const files = documents.flatMap((document) =>
       modules(document).map((text, index) => {
         for (const [, object = ""] of text.matchAll(/from "\.\/([\w-]+)\.(?:skel\.[jt]s|bpf\.o)"/g))
-          if (!existsSync(join(placeOf(document), `${object}.skel.ts`)))
-            expect(build(document, programOf(document, `${object}.bpf.o`))).toEqual([]);
+          take(document, object);
         const file = join(placeOf(document), `${index + 1}.ts`);
         mkdirSync(placeOf(document), { recursive: true });
         writeFileSync(file, text);
@@ -123,7 +58,7 @@ describe.skipIf(!hasClang)("with clang and libbpf-dev", () => {
 
   test("the compiler says what README's picture shows", () => {
     expect(read("docs/opens.svg")).toBe(picture());
-    expect(build("docs/README.md", programOf("docs/README.md", "opens.bpf.o"))).toEqual([]);
+    take("docs/README.md", "opens");
     const file = join(placeOf("docs/README.md"), "picture.ts");
     writeFileSync(file, application);
     const said = check([file]).trim().split("\n");
@@ -134,6 +69,15 @@ describe.skipIf(!hasClang)("with clang and libbpf-dev", () => {
     }
   });
 });
+
+/** Sees to it that the skeleton of an object is beside a page's modules. */
+function take(document: string, object: string): void {
+  const at = placeOf(document);
+  if (!existsSync(join(at, `${object}.skel.ts`)))
+    expect(build(programOf(document, `${object}.bpf.o`), at)).toEqual([]);
+  // As `import { X } from "./x.bpf.o"` finds its types.
+  writeFileSync(join(at, `${object}.bpf.d.o.ts`), `export * from "./${object}.skel.js";\n`);
+}
 
 /** What the compiler has to say of files. */
 function check(files: readonly string[]): string {
