@@ -33,6 +33,9 @@ function hasLibrary(soname: string): boolean {
 
 const isRoot = process.geteuid?.() === 0;
 
+/** How many times longer than usual things may take here: an emulated machine sets the variable. */
+export const slower: number = Number(process.env.BPF_TSGEN_SLOWER || 1);
+
 /** Installs the packages that are missing, when apt and root are there to do it; returns what is missing still. */
 export function ensurePackages(wanted: readonly Package[]): Package[] {
   const missing = wanted.filter((name) => !packages[name]());

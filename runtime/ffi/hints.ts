@@ -55,6 +55,7 @@ function hintFromWords(said: string, machine: Machine): string | undefined {
     return "are its type, its max_entries and the sizes of its keys and values what this kernel takes?";
   if (/map '[^']*': failed to create: (Cannot allocate memory|Argument list too long)/.test(said))
     return "give it fewer max_entries, or smaller values";
+  if (/user context value is not supported/.test(said)) return "cookies need kernel 5.15";
   if (/extern \(func ksym\)/.test(said))
     return "this kernel has no such kfunc: declare it __weak, and call it only if bpf_ksym_exists()";
   const [, category, tracepoint] = /tracepoint '([^'/]+)\/([^']+)'/.exec(said) ?? [];
@@ -167,7 +168,7 @@ function permissionHint(machine: Machine, memlock: boolean): string | undefined 
   const status = machine.read("/proc/self/status") ?? "";
   const effective = BigInt(`0x${/^CapEff:\s*([\da-f]+)/m.exec(status)?.[1] ?? "0"}`);
   const has = (name: keyof typeof capabilities): boolean => ((effective >> capabilities[name]) & 1n) === 1n;
-  const old = kernelBefore(machine, 5, 8);
+  const old = kernelBefore(5, 8, machine);
   if (!has("CAP_SYS_ADMIN")) {
     const wanted = old
       ? (["CAP_SYS_ADMIN"] as const)
@@ -185,9 +186,9 @@ function permissionHint(machine: Machine, memlock: boolean): string | undefined 
   )?.[1];
   if (lockdown)
     return `the kernel is locked down for ${lockdown}, which holds for root, too: see kernel_lockdown(7)`;
-  if (memlock || kernelBefore(machine, 5, 11)) {
+  if (memlock || kernelBefore(5, 11, machine)) {
     const limit = /^Max locked memory\s+(\S+)/m.exec(machine.read("/proc/self/limits") ?? "")?.[1];
-    if (limit !== undefined && limit !== "unlimited" && kernelBefore(machine, 5, 11))
+    if (limit !== undefined && limit !== "unlimited" && kernelBefore(5, 11, machine))
       return `this kernel counts BPF memory as locked memory, of which this process may have ${limit} bytes: ulimit -l unlimited`;
   }
   if (/^Seccomp:\s*2/m.test(status))
@@ -195,7 +196,8 @@ function permissionHint(machine: Machine, memlock: boolean): string | undefined 
   return "this kernel refuses it even to root";
 }
 
-function kernelBefore(machine: Machine, major: number, minor: number): boolean {
+/** Whether the running kernel is older than a version. */
+export function kernelBefore(major: number, minor: number, machine: Machine = thisMachine): boolean {
   const [, a, b] = /^(\d+)\.(\d+)/.exec(machine.read("/proc/sys/kernel/osrelease") ?? "") ?? [];
   if (a === undefined) return false;
   return Number(a) < major || (Number(a) === major && Number(b) < minor);

@@ -3,7 +3,7 @@ import { isMainThread } from "node:worker_threads";
 import type * as Koffi from "koffi";
 import { BpfError } from "../errors.js";
 import { libraryHint } from "./hints.js";
-import { checkMachine } from "./machine.js";
+import { checkMachine, littleEndian } from "./machine.js";
 import {
   type CType,
   type Functions,
@@ -50,7 +50,7 @@ function openLibbpf(): Koffi.LibraryHandle {
   const path = process.env.LIBBPF_PATH || "libbpf.so.1";
   const { load, sizeof } = koffi();
   const sizes = { pointer: sizeof("void *"), long: sizeof("long"), size_t: sizeof("size_t") };
-  checkMachine({ arch: process.arch, sizes, pageSize: libc.getpagesize() });
+  checkMachine({ arch: process.arch, sizes, pageSize: libc.getpagesize(), littleEndian });
   try {
     library = load(path);
   } catch (cause) {

@@ -1,5 +1,6 @@
 import type { Area } from "./area.js";
 import { errno, libc } from "./koffi.js";
+import { syscallNumbers } from "./machine.js";
 import { opts, optsAt, optsLayouts } from "./opts.js";
 
 /**
@@ -12,9 +13,6 @@ export function orErrno(result: number): number {
   return result < 0 ? -errno() : result;
 }
 
-/** Their numbers on each machine. */
-const numbers =
-  process.arch === "x64" ? { bpf: 321, perf_event_open: 298 } : { bpf: 280, perf_event_open: 241 };
 const BPF_PROG_QUERY = 16;
 const BPF_RAW_TRACEPOINT_OPEN = 17;
 const BPF_LINK_CREATE = 28;
@@ -28,7 +26,7 @@ type Attributes<S extends Parameters<typeof opts>[0]> = Parameters<typeof opts<S
 
 /** `bpf(2)`. */
 function bpf(command: number, address: number, size: number): number {
-  return orErrno(libc.syscall(numbers.bpf, command, address, size, 0, 0));
+  return orErrno(libc.syscall(syscallNumbers.bpf, command, address, size, 0, 0));
 }
 
 /** Makes a link of the kernel (`BPF_LINK_CREATE`): its descriptor. */
@@ -79,5 +77,5 @@ export function progAssociate(attributes: Attributes<"bpf_attr_prog_assoc_struct
 /** Opens a performance event (`perf_event_open(2)`): its descriptor. */
 export function perfEventOpen(attributes: Attributes<"perf_event_attr">, pid: number, cpu: number): number {
   const address = opts("perf_event_attr", { ...attributes, struct_size: optsLayouts.perf_event_attr.size });
-  return orErrno(libc.syscall(numbers.perf_event_open, address, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC));
+  return orErrno(libc.syscall(syscallNumbers.perf_event_open, address, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC));
 }

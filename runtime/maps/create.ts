@@ -34,7 +34,7 @@ export interface CreateOptions {
 }
 
 /** Which kernel has the types that not all have which this runtime is for, from 5.10 on. */
-const since: ReadonlyMap<number, string> = new Map([
+export const mapTypesSince: ReadonlyMap<number, string> = new Map([
   [MapType.INODE_STORAGE, "5.10"],
   [MapType.TASK_STORAGE, "5.11"],
   [MapType.BLOOM_FILTER, "5.16"],
@@ -82,10 +82,11 @@ export function createFd(where: string, name: string, template: MapTemplate): nu
         btf_value_type_id: btf.valueTypeId,
       }),
     );
-  const fd = make(template);
+  // Types without what they are of would be of descriptor 0: so it is where the kernel does not take the object's BTF.
+  const fd = make(template.btfFd === undefined ? {} : template);
   // As libbpf does it: kinds that take no BTF refuse it, and others are the same without.
   const made = fd < 0 && template.btfFd !== undefined ? make({}) : fd;
-  const version = since.get(type);
+  const version = mapTypesSince.get(type);
   if (made !== EINVAL || version === undefined || probe.mapType(type))
     return check(where, "bpf_map_create", made);
   const what = `this kernel has no maps of type ${mapTypeName(type)}`;

@@ -2,7 +2,7 @@ import type { KeyForm } from "../codec/codec.js";
 import { bytes, decode, encode } from "../codec/codec.js";
 import { Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
-import { EINVAL, ENOENT, ENOTSUPP, libbpf, systemError } from "../ffi/native.js";
+import { EINVAL, ENOENT, ENOTSUPP, kernelBefore, libbpf, systemError } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
 import { type Batch, type Batched, batchSize, deleteBatch, readBatches, updateBatch, Walk } from "./batch.js";
 import { Entry } from "./entry.js";
@@ -192,9 +192,31 @@ export class HashMap<K, V> extends EntryMap<K, V> {
     return this.erase(key);
   }
 
-  /** Removes a key and returns its value, in one step (`bpf_map_lookup_and_delete_elem`, kernel 5.14). */
+  /**
+   * Removes a key and returns its value, in one step (`bpf_map_lookup_and_delete_elem`, kernel 5.14). Where the kernel
+   * cannot, older ones and for tries, in two: what is written between them is lost.
+   */
   take(key: Input<K>, options?: GetOptions): V | undefined {
-    return this.find(key, "bpf_map_lookup_and_delete_elem", options) ? this.entry.value() : undefined;
+    const flags = this.lockFlag(options);
+    this.entry.setKey(key);
+    return this.#takeEntry(flags) ? this.entry.value() : undefined;
+  }
+
+  /** Removes the entry of the key that is set, and leaves its value. */
+  #takeEntry(flags = 0): boolean {
+    const { keyAt, valueAt } = this.entry;
+    const fd = this.descriptor;
+    const taken =
+      flags === 0
+        ? libbpf.bpf_map_lookup_and_delete_elem(fd, keyAt, valueAt)
+        : libbpf.bpf_map_lookup_and_delete_elem_flags(fd, keyAt, valueAt, flags);
+    const cannot = taken === ENOTSUPP || (taken === EINVAL && flags !== 0 && kernelBefore(5, 14));
+    if (!cannot) return this.exists("bpf_map_lookup_and_delete_elem", taken, flags);
+    const found = libbpf.bpf_map_lookup_elem_flags(fd, keyAt, valueAt, flags);
+    return (
+      this.exists("bpf_map_lookup_elem", found, flags) &&
+      this.exists("bpf_map_delete_elem", libbpf.bpf_map_delete_elem(fd, keyAt))
+    );
   }
 
   /**
@@ -343,15 +365,16 @@ export class HashMap<K, V> extends EntryMap<K, V> {
 
   /** Bounded by `maxEntries`: a key that was deleted meanwhile makes the kernel start over. */
   *#oneByOne(take: boolean): Generator<Batch> {
-    const syscall = take ? "bpf_map_lookup_and_delete_elem" : "bpf_map_lookup_elem";
     let key = this.nextKey();
     for (let i = 0; key && i < Math.max(1, this.maxEntries); i++) {
       // Before anybody may delete this one.
       const next = this.nextKey(key);
       this.entry.setKeyBytes(key);
       const { keyAt, valueAt } = this.entry;
-      if (this.exists(syscall, libbpf[syscall](this.descriptor, keyAt, valueAt)))
-        yield { keys: key, values: this.entry.valueBytes(), count: 1 };
+      const there = take
+        ? this.#takeEntry()
+        : this.exists("bpf_map_lookup_elem", libbpf.bpf_map_lookup_elem(this.descriptor, keyAt, valueAt));
+      if (there) yield { keys: key, values: this.entry.valueBytes(), count: 1 };
       key = next;
     }
   }

@@ -13,6 +13,8 @@ export interface Failure {
   readonly errno: number;
   /** What libbpf said meanwhile. */
   readonly said: readonly string[];
+  /** What of the object this kernel is too old for. */
+  readonly lacking?: string | undefined;
   /** The object, for the lines of C. */
   readonly bytes: Uint8Array;
 }
@@ -30,6 +32,7 @@ export function loadError(failure: Failure): BpfError {
   return systemError(where, syscall, errno, {
     what: reason,
     todo:
+      failure.lacking ??
       hintFor({ code: errnoName(errno), syscall, said: output }) ??
       (said.length > 1 ? "this error's `log` has all that libbpf said" : undefined),
     program: /^prog '([^']*)': /.exec(reason ?? "")?.[1],
@@ -95,6 +98,7 @@ function lineOf(verdict: Verdict, log: string, map: SourceMap | undefined): Line
   }
   const printed = [...endOf(log).matchAll(/^; (.*?)(?: @ (.+):(\d+))?$/gm)].at(-1);
   const [, text = "", file, line] = printed ?? [];
+  if (text === "") return undefined;
   if (file === undefined) return map?.withText(text.trim());
   return { file, line: Number(line), text, column: 0, section: "", offset: 0 };
 }

@@ -11,6 +11,7 @@ import { atExit } from "../programs/fallback.js";
 import { destroyAll, Link, type LinkBackend, libbpfLink } from "../programs/link.js";
 import { ARENA_SECTION, type LoadedArena, prepareArena } from "./arena.js";
 import { withoutKernelBtf } from "./kernel-btf.js";
+import { lackingHint } from "./lacking.js";
 import { loadError, withoutPrefix } from "./load-error.js";
 import { StructOps } from "./struct-ops.js";
 
@@ -121,9 +122,11 @@ export class NativeObject extends ProgramOwner {
     const bytes = this.#bytes!;
     const call = listening(() => libbpf.bpf_object__load(pointer));
     if (call.result < 0) {
+      // Asked while there is an object to ask of; a logger may have closed it.
+      const lacking = this.#state === "open" ? lackingHint(pointer, call.said) : undefined;
       this.close();
       const failure = { where: this.name, syscall: "bpf_object__load", errno: -call.result };
-      throw loadError({ ...failure, said: call.said, bytes });
+      throw loadError({ ...failure, said: call.said, bytes, lacking });
     }
     // A logger may have closed it.
     this.#use("open");

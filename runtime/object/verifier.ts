@@ -110,6 +110,10 @@ const advices: readonly (readonly [RegExp, string])[] = [
     "check the index or size against its bounds right before it is used, in an unsigned variable",
   ],
   [/min value is negative/, "make the size unsigned, or check that it is not negative"],
+  [
+    /slot poisoned by dead code elimination/,
+    "this kernel's verifier takes the value on the stack for unused, as of bpf_map_peek_elem() on a Bloom filter: keep it in a global variable or a map",
+  ],
   [/!read_ok/, "give it a value on every path that leads here"],
   [
     /Unreleased reference|reference leak/,
@@ -128,7 +132,7 @@ const advices: readonly (readonly [RegExp, string])[] = [
     "512 bytes of stack are all there is, for a function and those that it calls: keep large things in a per-CPU array",
   ],
   [
-    /cannot use helper|unknown func|helper call is not allowed/,
+    /cannot use helper|(unknown|invalid) func|helper call is not allowed/,
     "programs of this type, or this kernel, lack that helper",
   ],
   [/invalid bpf_context access/, "its context has no such field, or none that may be used like this"],

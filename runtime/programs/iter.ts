@@ -2,9 +2,9 @@ import { closeSync, readSync } from "node:fs";
 import { Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
 import { BpfError } from "../errors.js";
-import { borrow, check, giveBack, libbpf, systemError } from "../ffi/native.js";
+import { borrow, check, giveBack, kernelBefore, libbpf, systemError } from "../ffi/native.js";
 import { choice, descriptor, integer, withFile } from "./arguments.js";
-import { BaseProgram, type Target } from "./base.js";
+import { BaseProgram, type Target, type Todos } from "./base.js";
 import { destroyAll, type Link } from "./link.js";
 
 const CHUNK = 65_536;
@@ -77,33 +77,32 @@ export class Iter<How extends Target = "section"> extends BaseProgram {
     for (const [name, fits] of Object.entries(fitting))
       if (given[name as keyof typeof given] !== undefined && !fits.test(this.section))
         throw new TypeError(`${this.where}: goes through no ${name} — is it another iterator's?`);
-    if (map !== undefined) return this.#attach(descriptor((map as IterMap["map"] | null)?.fd, "map"), 0, 0);
+    if (map !== undefined) return this.#attach([descriptor((map as IterMap["map"] | null)?.fd, "map"), 0, 0]);
     if (tid !== undefined) return this.#ofTask(integer(tid, "tid", 1, 0x7fff_ffff), 0, 0);
     if (pid !== undefined) return this.#ofTask(0, integer(pid, "pid", 1, 0x7fff_ffff), 0);
     if (pidfd !== undefined) return this.#ofTask(0, 0, descriptor(pidfd, "pidfd"));
     if (cgroup === undefined) return this.linkedTo({ attach_type: BPF_TRACE_ITER }, ITER_TODOS);
     const way = order === undefined ? cgroupOrders.self : choice(cgroupOrders, order, "order");
-    return withFile(cgroup, "cgroup", (fd) => this.#attach(way, fd, 0));
+    return withFile(cgroup, "cgroup", (fd) => this.#attach([way, fd, 0]));
   }
 
   /** Kernels before 6.1 do not look at it, and would go through all tasks. */
   #ofTask(...words: readonly [number, number, number]): Link {
-    const link = this.#attach(...words);
+    const needs = "iterators over one task need kernel 6.1";
+    // 5.10 and 5.11 do not take more than a map.
+    const link = this.#attach(words, kernelBefore(6, 1) ? { ...ITER_TODOS, E2BIG: needs } : ITER_TODOS);
     const info = link.info();
     if (info.kind !== "iter" || info.tid !== 0 || info.pid !== 0) return link;
     link.destroy();
-    throw systemError(this.where, "bpf(BPF_LINK_CREATE)", EOPNOTSUPP, {
-      program: this.name,
-      todo: "iterators over one task need kernel 6.1",
-    });
+    throw systemError(this.where, "bpf(BPF_LINK_CREATE)", EOPNOTSUPP, { program: this.name, todo: needs });
   }
 
-  #attach(...words: readonly [number, number, number]): Link {
+  #attach(words: readonly [number, number, number], todos: Todos = ITER_TODOS): Link {
     const area = borrow(16);
     new Uint32Array(area.bytes.buffer, area.bytes.byteOffset, 4).set(words);
     try {
       const attributes = { iter_info: BigInt(area.address), iter_info_len: 16, attach_type: BPF_TRACE_ITER };
-      return this.linkedTo(attributes, ITER_TODOS);
+      return this.linkedTo(attributes, todos);
     } finally {
       giveBack(area);
     }

@@ -10,7 +10,7 @@ export interface AnyLinkInfo {
   readonly programId: number;
   /**
    * What was used in place of a kernel link, such as `"clsact"`: it outlives the process when that is killed by
-   * SIGKILL. Absent for links.
+   * SIGKILL. `"perf_event"`, as kernels before 5.15 have it, ends with the process like a link. Absent for links.
    */
   readonly fallback?: string | undefined;
 }

@@ -1,6 +1,7 @@
+import { readlinkSync } from "node:fs";
 import { inspect } from "node:util";
 import { closedError, stateError } from "../errors.js";
-import { check, libbpf, libc, opts, orErrno, systemError } from "../ffi/native.js";
+import { check, EINVAL, libbpf, libc, opts, orErrno, systemError } from "../ffi/native.js";
 import { type KernelTarget, openFromKernel, walkIds } from "../kernel/objects.js";
 import { linkTypeName } from "../kernel/types.js";
 import { text } from "./arguments.js";
@@ -166,7 +167,10 @@ export class Link {
         this.#where,
         `is ${length} links of the kernel, one for each CPU — attach({ cpu }) makes one`,
       );
-    check(this.#where, "bpf_obj_pin", libbpf.bpf_obj_pin(this.fd, pinned), { pin: pinned });
+    const { fd } = this;
+    const result = libbpf.bpf_obj_pin(fd, pinned);
+    if (result === EINVAL && isPerfEvent(fd)) throw stateError(this.#where, NO_LINK);
+    check(this.#where, "bpf_obj_pin", result, { pin: pinned });
     this.#pins.add(pinned);
   }
 
@@ -212,8 +216,22 @@ export class Link {
   /** Asks the kernel what it knows of the link (`bpf_obj_get_info_by_fd`). */
   info(): LinkInfo {
     const { fallback } = this.#use();
-    if (fallback !== undefined) return { kind: "none", type: 0, id: 0, programId: 0, fallback };
-    return readLinkInfo(this.#where, this.fd);
+    if (fallback !== undefined) return { ...none, fallback };
+    const { fd } = this;
+    return isPerfEvent(fd) ? { ...none, fallback: "perf_event" } : readLinkInfo(this.#where, fd);
+  }
+}
+
+const none = { kind: "none", type: 0, id: 0, programId: 0 } as const;
+const NO_LINK =
+  "is no link of the kernel but a performance event, which cannot be pinned — kernel 5.15 has links for them";
+
+/** Whether a descriptor is of a performance event itself: on kernels before 5.15 there is no link for the attachment. */
+function isPerfEvent(fd: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:[perf_event]";
+  } catch {
+    return false;
   }
 }
 

@@ -1,7 +1,16 @@
 import { decode, encode } from "../codec/codec.js";
 import { hostLittleEndian, Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
-import { type Area, borrow, check, giveBack, libbpf, optsLayouts } from "../ffi/native.js";
+import {
+  type Area,
+  borrow,
+  EINVAL,
+  giveBack,
+  kernelBefore,
+  libbpf,
+  optsLayouts,
+  systemError,
+} from "../ffi/native.js";
 import { integer } from "./arguments.js";
 
 /** What a program is run on. */
@@ -139,7 +148,11 @@ function runBytes(where: string, fd: number, type: number, input: TestRunInput):
   view.setUint32(layout.cpu[0], cpu, hostLittleEndian);
   view.setUint32(layout.batch_size[0], batch, hostLittleEndian);
   const result = libbpf.bpf_prog_test_run_opts(fd, options.address);
-  if (result < 0) check(where, "bpf_prog_test_run_opts", result);
+  if (result < 0) {
+    const early = result === EINVAL && ctx && type === BPF_PROG_TYPE_XDP && kernelBefore(5, 15);
+    const todo = early ? "XDP programs are run with a context from kernel 5.15 on" : undefined;
+    throw systemError(where, "bpf_prog_test_run_opts", -result, { todo });
+  }
   return {
     retval: view.getUint32(layout.retval[0], hostLittleEndian),
     data: dataRoom > 0 ? dataOut.copy(view.getUint32(layout.data_size_out[0], hostLittleEndian)) : NO_BYTES,

@@ -61,7 +61,8 @@ export class Tracing extends BaseProgram {
   attach(options: CookieOptions = {}): Link {
     const wanted = cookie(options.cookie);
     if (wanted === undefined) return this.linkedRaw(undefined, undefined);
-    return this.linkedTo({ target_fd: 0, tracing_cookie: wanted });
+    const todo = { EINVAL: "a cookie needs kernel 5.15; of tp_btf, 6.10" };
+    return this.linkedTo({ target_fd: 0, tracing_cookie: wanted }, todo);
   }
 }
 

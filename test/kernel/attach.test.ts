@@ -1,7 +1,7 @@
 import { openSync, readSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Kernel } from "../fixtures/kernel.skel.js";
-import { aim, describeKernel, libcPath, only, run, thrown, trigger } from "./kernel.js";
+import { aim, describeKernel, libcPath, only, run, since, thrown, trigger } from "./kernel.js";
 
 /** Where in its file a function of a library lies, from the symbols for the dynamic linker. */
 function offsetOf(path: string, symbol: string): number {
@@ -38,20 +38,30 @@ function offsetOf(path: string, symbol: string): number {
   throw new Error(`no ${symbol} in ${path}`);
 }
 
+/** Whether programs can be told apart by cookies. */
+const cookies = since(5, 15);
+const COOKIE = 0xfedc_ba98_7654_3210n;
 const GETPPID = { x64: 110, arm64: 173 }[process.arch as "x64" | "arm64"];
 
 describeKernel("attaching", () => {
   test("tracepoints, of the section and given, with a cookie", () => {
-    using kernel = Kernel.load(only("by_tracepoint", "emit"));
+    using kernel = Kernel.load((opened) => {
+      only("by_tracepoint", "emit")(opened);
+      opened.rodata.with_cookies = cookies;
+    });
     aim(kernel);
     const { by_tracepoint, emit } = kernel.programs;
     const at = { category: "syscalls", name: "sys_enter_getppid" };
     {
-      using _ = by_tracepoint.attach({ ...at, cookie: 0xfedc_ba98_7654_3210n });
+      using _ = by_tracepoint.attach(cookies ? { ...at, cookie: COOKIE } : at);
       trigger(3);
     }
     trigger();
-    expect([kernel.bss.by_tracepoint_runs, kernel.bss.cookie]).toEqual([3n, 0xfedc_ba98_7654_3210n]);
+    expect([kernel.bss.by_tracepoint_runs, kernel.bss.cookie]).toEqual([3n, cookies ? COOKIE : 0n]);
+    if (!cookies)
+      expect(thrown(() => by_tracepoint.attach({ ...at, cookie: 1n })).message).toMatch(
+        /cookies need kernel 5\.15/,
+      );
     using _ = by_tracepoint.attach(at);
     trigger();
     expect([kernel.bss.by_tracepoint_runs, kernel.bss.cookie]).toEqual([4n, 0n]);
@@ -79,13 +89,20 @@ describeKernel("attaching", () => {
     trigger(1);
     expect(kernel.bss.by_raw_runs).toBe(1003n);
     // libbpf itself has cookies for them from 1.4 on.
+    if (!since(6, 10)) {
+      expect(thrown(() => by_raw.attach({ cookie: 7n })).message).toMatch(/needs kernel 6\.10/);
+      return;
+    }
     using _ = by_raw.attach({ cookie: 7n });
     trigger();
     expect(kernel.bss.by_raw_runs).toBe(1004n);
   });
 
   test("uprobes: by symbol, by offset in the file, of one process or all, on return, by section", () => {
-    using kernel = Kernel.load(only("by_uprobe", "by_uprobe_section", "by_uretprobe"));
+    using kernel = Kernel.load((opened) => {
+      only("by_uprobe", "by_uprobe_section", "by_uretprobe")(opened);
+      opened.rodata.with_cookies = cookies;
+    });
     aim(kernel);
     const { by_uprobe, by_uprobe_section, by_uretprobe } = kernel.programs;
     const path = libcPath();
@@ -96,8 +113,8 @@ describeKernel("attaching", () => {
       return kernel.bss.by_uprobe_runs;
     };
     expect(runs({ path, symbol: "getppid" })).toBe(2n);
-    expect(runs({ path: "libc.so.6", symbol: "getppid", cookie: 99n })).toBe(2n);
-    expect(kernel.bss.cookie).toBe(99n);
+    expect(runs({ path: "libc.so.6", symbol: "getppid", ...(cookies && { cookie: 99n }) })).toBe(2n);
+    expect(kernel.bss.cookie).toBe(cookies ? 99n : 0n);
     expect(runs({ path, symbol: "getppid", pid: 0 })).toBe(2n);
     expect(runs({ path, symbol: "getppid", pid: process.pid })).toBe(2n);
     expect(runs({ path, symbol: "getppid", pid: process.ppid })).toBe(0n);

@@ -8,7 +8,7 @@ import { fixture } from "../fixtures/fixtures.js";
 import { Kernel } from "../fixtures/kernel.skel.js";
 import { KernelHalves } from "../fixtures/kernel-halves.skel.js";
 import { KernelRefused } from "../fixtures/kernel-refused.skel.js";
-import { describeKernel, openFds, run, thrown } from "./kernel.js";
+import { describeKernel, openFds, run, sources, thrown } from "./kernel.js";
 
 describeKernel("errors", () => {
   let folder = "";
@@ -99,8 +99,8 @@ describeKernel("errors", () => {
 
   test("libbpf says nothing on stderr, and is not there before it is needed", () => {
     const script = `
-      const { Kernel } = await import("./test/fixtures/kernel.skel.ts");
-      const { KernelRefused } = await import("./test/fixtures/kernel-refused.skel.ts");
+      const { Kernel } = await import("./test/fixtures/kernel.skel${sources.extension}");
+      const { KernelRefused } = await import("./test/fixtures/kernel-refused.skel${sources.extension}");
       const mapped = async () => (await import("node:fs")).readFileSync("/proc/self/maps", "utf8").includes("libbpf");
       const before = await mapped();
       try { KernelRefused.load(); } catch {}
@@ -109,7 +109,13 @@ describeKernel("errors", () => {
     const stderr = join(folder, "stderr");
     const out = execFileSync(
       "sh",
-      ["-c", `exec "$0" --import tsx --input-type=module -e "$1" 2>"$2"; `, process.execPath, script, stderr],
+      [
+        "-c",
+        `exec "$0" ${sources.loader.join(" ")} --input-type=module -e "$1" 2>"$2"; `,
+        process.execPath,
+        script,
+        stderr,
+      ],
       {
         encoding: "utf8",
       },

@@ -2,13 +2,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { release } from "node:os";
 import { fileURLToPath } from "node:url";
 import type * as Koffi from "koffi";
 import { describe, expect } from "vitest";
 import type { Loaded } from "../../runtime/index.js";
 import type { Kernel } from "../fixtures/kernel.skel.js";
-import { ensureMounts, obstacles } from "../machine.js";
+import { ensureMounts, obstacles, slower } from "../machine.js";
 
+export { slower } from "../machine.js";
 export { only, trigger } from "./child.js";
 
 const MAP_TYPE_ARRAY = 2;
@@ -51,6 +53,11 @@ if (reasons.length > 0) {
 
 /** `describe`, where BPF programs can be loaded. */
 export const describeKernel: typeof describe.skip = describe.skipIf(reasons.length > 0) as never;
+
+const [major = 0, minor = 0] = release().split(".").map(Number);
+/** Whether this is that kernel, `since(5, 15)`, or a newer one. */
+export const since = (wanted: number, andMinor: number): boolean =>
+  major > wanted || (major === wanted && minor >= andMinor);
 
 let names = 0;
 /** A name for an object, by which {@link remains} finds its maps: unique on this machine. */
@@ -99,7 +106,7 @@ export function remaining(name: string): string[] {
 
 /** Waits until nothing is left: the kernel frees behind the back of close(2). */
 export async function expectNothingLeft(name: string): Promise<void> {
-  for (const until = Date.now() + 5_000; Date.now() < until && remaining(name).length > 0; )
+  for (const until = Date.now() + 5_000 * slower; Date.now() < until && remaining(name).length > 0; )
     await new Promise((resolve) => setTimeout(resolve, 20));
   expect(remaining(name)).toEqual([]);
 }
@@ -162,8 +169,12 @@ export interface Child {
 const root = fileURLToPath(new URL("../..", import.meta.url));
 /** In a virtual machine, which is slow, the tests run compiled. */
 const compiled = import.meta.url.endsWith(".js");
+/** How Node runs a file of the tests, and what their names end with. */
+export const sources: { readonly loader: readonly string[]; readonly extension: string } = compiled
+  ? { loader: [], extension: ".js" }
+  : { loader: ["--import", "tsx"], extension: ".ts" };
 
-/** Starts a child; after `timeout` milliseconds it is killed, which its `signal` then tells. */
+/** Starts a child; after `timeout` milliseconds, more on a slower machine, it is killed, which its `signal` then tells. */
 export function start(
   name: string,
   args: readonly string[] = [],
@@ -171,9 +182,8 @@ export function start(
   prefix: string[] = [],
 ): Child {
   const started = performance.now();
-  const file = fileURLToPath(new URL(`children/${name}${compiled ? ".js" : ".ts"}`, import.meta.url));
-  const loader = compiled ? [] : ["--import", "tsx"];
-  const [command, ...rest] = [...prefix, process.execPath, "--expose-gc", ...loader, file, ...args];
+  const file = fileURLToPath(new URL(`children/${name}${sources.extension}`, import.meta.url));
+  const [command, ...rest] = [...prefix, process.execPath, "--expose-gc", ...sources.loader, file, ...args];
   const child = spawn(command!, rest, { cwd: root, stdio: ["pipe", "pipe", "pipe"] });
   let out = "";
   let err = "";
@@ -185,7 +195,7 @@ export function start(
   child.stderr!.setEncoding("utf8").on("data", (text: string) => {
     err += text;
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), timeout);
+  const timer = setTimeout(() => child.kill("SIGKILL"), timeout * slower);
   const ended = new Promise<Ended>((resolve) => {
     child.on("close", (code, signal) => {
       clearTimeout(timer);

@@ -1,15 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { release } from "node:os";
 import { expect, test } from "vitest";
 import { Link, Program, SkLookup, Tc, Xdp } from "../../runtime/index.js";
 import { KernelKinds } from "../fixtures/kernel-kinds.skel.js";
 import { KernelStructOpsLink } from "../fixtures/kernel-struct-ops-link.skel.js";
-import { describeKernel, libbpfHas, libcPath, openFds, run, thrown, trigger } from "./kernel.js";
+import { describeKernel, libbpfHas, libcPath, openFds, run, since, thrown, trigger } from "./kernel.js";
 
-const [major = 0, minor = 0] = release().split(".").map(Number);
-/** Whether this is that kernel, or a newer one. */
-const since = (wanted: number): boolean => major * 100 + minor >= wanted;
 const hasTc = spawnSync("tc", ["-V"]).status === 0;
 
 type Name = keyof KernelKinds["programs"];
@@ -27,7 +23,7 @@ const pinned = (name: string): string => `/sys/fs/bpf/bpf-tsgen-links-${process.
 const netns = "/proc/self/ns/net";
 
 describeKernel("links", () => {
-  test.skipIf(!since(610))("tell what they are on, each kind its own", () => {
+  test.skipIf(!since(6, 10))("tell what they are on, each kind its own", () => {
     using kinds = load(
       "on_uprobe",
       "on_uprobe_multi",
@@ -72,7 +68,7 @@ describeKernel("links", () => {
     expect(on_sk_lookup.attach({ netns }).info()).toMatchObject({ kind: "netns", attachType: 36 });
   });
 
-  test.skipIf(!since(606))(
+  test.skipIf(!since(6, 6))(
     "uprobes on many functions: by pattern, by symbols, by offsets, of one process; none, and not there",
     () => {
       using kinds = load("on_uprobe_multi");
@@ -190,7 +186,7 @@ describeKernel("links", () => {
     expect(thrown(() => Program.open({ id: 0xffff_fff0 }))).toMatchObject({ code: "ENOENT" });
   });
 
-  test.skipIf(!since(606))("order: first, last, by id, by revision, and what is there", () => {
+  test.skipIf(!since(6, 6))("order: first, last, by id, by revision, and what is there", () => {
     using kinds = load("on_tc_ingress", "on_tc_plain", "on_tcx_ingress");
     const { on_tc_ingress, on_tc_plain, on_tcx_ingress } = kinds.programs;
     const before = on_tc_ingress.attachments("lo").programs.length;
@@ -231,7 +227,7 @@ describeKernel("links", () => {
       return kinds.bss.hits;
     };
     const all = runs();
-    if (since(601)) expect(runs({ tid: process.pid })).toBeLessThan(all);
+    if (since(6, 1)) expect(runs({ tid: process.pid })).toBeLessThan(all);
     else expect(thrown(() => runs({ tid: process.pid })).message).toMatch(/need kernel 6\.1/);
     expect(() => on_iter.attach({ pid: 1, tid: 1 } as never)).toThrow(/exclude/);
     expect(() => on_iter.attach({ order: "self" } as never)).toThrow(/order/);
@@ -256,7 +252,7 @@ describeKernel("attachments without a link of the kernel's", () => {
     },
   );
 
-  test.skipIf(!since(610))("sockmaps without a link: told, and removed", () => {
+  test.skipIf(!since(6, 10))("sockmaps without a link: told, and removed", () => {
     using kinds = load("on_sk_skb_verdict", "on_sk_skb");
     const { on_sk_skb_verdict, on_sk_skb } = kinds.programs;
     const map = kinds.maps.socks;
@@ -273,7 +269,7 @@ describeKernel("attachments without a link of the kernel's", () => {
 });
 
 describeKernel("struct_ops with a link", () => {
-  test.skipIf(!libbpfHas("bpf_link__update_map") || !since(604))(
+  test.skipIf(!libbpfHas("bpf_link__update_map") || !since(6, 4))(
     "another map takes its place without a gap",
     () => {
       const listed = (): string =>

@@ -1,35 +1,75 @@
 // The compatibility page: what expected.json says, to be read by people.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { at, type Expected, readExpected } from "./expected.js";
+import { at, type Expected, type Outcome, readExpected } from "./expected.js";
 import { kernelNames } from "./kernels.js";
 import { libbpfVersions } from "./libbpf.js";
 
 const file = fileURLToPath(new URL("COMPATIBILITY.md", import.meta.url));
-const marks: Readonly<Record<string, string>> = {
-  fires: "✓",
-  attaches: "attaches",
-  loads: "loads",
-  "-": "–",
-};
+const marks: Readonly<Record<string, string>> = { fires: "✓", "-": "–", "": "–" };
+/** Of which no cell of a table can tell. */
+const besides = [
+  "`bpf_override_return()`: none of these kernels is built for it (`CONFIG_BPF_KPROBE_OVERRIDE`); programs that call it load and attach only where `/sys/kernel/debug/error_injection` is.",
+  '`SEC("lsm/…")` on 5.10: Debian\'s kernel does not start it by itself; here it was started with `lsm=…,bpf`. Without, `attach()` says so.',
+  "Links of kprobes, uprobes, tracepoints and perf events on 5.10 are performance events, not links of the kernel (`link.info().fallback`): they cannot be pinned, and have no cookies.",
+  "Bloom filters on 7.2: the verifier takes the value of `bpf_map_peek_elem()` for one that is only written. Keep it in a global variable or a map, not on the stack.",
+  'Sessions and lists of `SEC("fentry.multi/…")` need libbpf 1.8, or `attach({ ids })`.',
+];
+
+/** Reasons, numbered in the order in which they are met. */
+class Notes {
+  readonly #texts: string[] = [];
+
+  number(text: string): string {
+    if (!this.#texts.includes(text)) this.#texts.push(text);
+    return `<sup>${this.#texts.indexOf(text) + 1}</sup>`;
+  }
+
+  lines(): string[] {
+    return this.#texts.map((text, index) => `${index + 1}. ${text}`);
+  }
+}
+
+type Rows = Expected["programs"];
 
 /** The cells of a row, one a kernel; where libbpf's version matters, by libbpf. */
-function cells(row: Expected["programs"][string], show: (value: string) => string): string[] {
+function cells(row: Rows[string], show: (outcome: Outcome) => string): string[] {
   return kernelNames.map((kernel) => {
-    const shown = libbpfVersions.map((libbpf) => show(at(row, { kernel, libbpf }) ?? "-"));
+    const shown = libbpfVersions.map((libbpf) => show(at(row, { kernel, libbpf })));
     if (new Set(shown).size === 1) return shown[0]!;
     return shown.map((each, index) => `${libbpfVersions[index]}: ${each}`).join(", ");
   });
 }
 
+function table(
+  corner: string,
+  rows: Rows,
+  name: (row: string) => string,
+  show: (o: Outcome) => string,
+): string[] {
+  return [
+    `| ${corner} | ${kernelNames.map((each) => (each === "7" ? "7.x" : each)).join(" | ")} |`,
+    `| --- |${" --- |".repeat(kernelNames.length)}`,
+    ...Object.entries(rows).map(([row, of]) => `| ${name(row)} | ${cells(of, show).join(" | ")} |`),
+    "",
+  ];
+}
+
 /** The page as Markdown. */
 export function renderPage({ programs, maps }: Expected): string {
-  const head = (what: string): string[] => [
-    `| ${what} | ${kernelNames.map((name) => (name === "7" ? "7.x" : name)).join(" | ")} |`,
-    `| --- |${" --- |".repeat(kernelNames.length)}`,
-  ];
-  const operations = (value: string): string =>
-    value === "-" || value === "" ? "–" : String(value.split("|").length);
+  const [why, refused] = [new Notes(), new Notes()];
+  const reached = (outcome: Outcome): string =>
+    `${marks[outcome.got] ?? outcome.got}${outcome.why && why.number(outcome.why)}`;
+  const operations = ({ got, why: not }: Outcome): string => {
+    if (got === "") return "–";
+    const each = not
+      .split("; ")
+      .filter(Boolean)
+      .map((text) => /^([^:]*): (.*)$/.exec(text)!);
+    return each.length === 0
+      ? "✓"
+      : `not ${each.map(([, operation, reason]) => `${operation}${refused.number(reason!)}`).join(", ")}`;
+  };
   return [
     "# What works on which kernel",
     "",
@@ -38,19 +78,21 @@ export function renderPage({ programs, maps }: Expected): string {
     "",
     "## Programs",
     "",
-    "✓ loads, attaches and runs · attaches: was never seen running · loads: cannot be attached there · – is refused.",
+    "✓ loads, attaches and runs · attaches: was never seen running · loads: cannot be attached, or run, there · – is refused.",
     "",
-    ...head("section"),
-    ...Object.entries(programs).map(
-      ([section, row]) => `| \`${section}\` | ${cells(row, (value) => marks[value] ?? value).join(" | ")} |`,
-    ),
+    ...table("section", programs, (row) => `\`${row}\``, reached),
+    ...why.lines(),
     "",
     "## Maps",
     "",
-    "How many of the 18 operations that `test/kernel/table/MAPS.md` lists work; – where the kernel has no such maps.",
+    "✓ does all that `test/kernel/table/MAPS.md` lists for its kind · not …: what the kernel refuses · – the kernel has no such maps.",
     "",
-    ...head("kind"),
-    ...Object.entries(maps).map(([kind, row]) => `| ${kind} | ${cells(row, operations).join(" | ")} |`),
+    ...table("kind", maps, (row) => row, operations),
+    ...refused.lines(),
+    "",
+    "## Besides",
+    "",
+    ...besides.map((text) => `- ${text}`),
     "",
   ].join("\n");
 }

@@ -42,6 +42,29 @@ export function xdpSocket(): number {
   return call("int socket(int, int, int)")(AF_XDP, SOCK_RAW, 0);
 }
 
+const SOL_XDP = 283;
+const [RX_RING, UMEM_REG, FILL_RING, COMPLETION_RING] = [2, 4, 5, 6];
+const [PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS] = [3, 0x22];
+
+/** Such a socket with memory for packets, without which kernels from 7 on do not take it into a map. */
+export function readyXdpSocket(): number {
+  const [FRAME, FRAMES] = [4096, 16];
+  const fd = xdpSocket();
+  const size = FRAME * FRAMES;
+  const address = call("int64_t mmap(int64_t, size_t, int, int, int, int64_t)")(
+    0,
+    size,
+    PROT_READ_WRITE,
+    MAP_PRIVATE_ANONYMOUS,
+    -1,
+    0,
+  );
+  const set = call("int setsockopt(int, int, int, const void *, uint32_t)");
+  set(fd, SOL_XDP, UMEM_REG, BigUint64Array.of(BigInt(address), BigInt(size), BigInt(FRAME), 0n), 32);
+  for (const ring of [FILL_RING, COMPLETION_RING, RX_RING]) set(fd, SOL_XDP, ring, Uint32Array.of(FRAMES), 4);
+  return fd;
+}
+
 /** The cookie of a socket (`SO_COOKIE`). */
 export function cookieOf(socket: number): bigint {
   const value = new BigUint64Array(1);

@@ -35,7 +35,7 @@ import { valueBytes } from "../../../runtime/maps/map.js";
 import { KernelMapKinds } from "../../fixtures/kernel-map-kinds.skel.js";
 import { trigger } from "../child.js";
 import { type Outcomes, Row, refused, same } from "./cells.js";
-import { cookieOf, pidfd, sendTo, udpSocket, xdpSocket } from "./descriptors.js";
+import { cookieOf, pidfd, readyXdpSocket, sendTo, udpSocket } from "./descriptors.js";
 
 type Kinds = ReturnType<typeof KernelMapKinds.load>;
 type Maps = Kinds["maps"];
@@ -391,7 +391,7 @@ function xsk(row: Row): void {
   using kinds = load(["xskmap"], ["on_xskmap"]);
   const map = kinds.maps.xskmap;
   common(row, map, () => BpfMap.create({ type: MapType.XSKMAP, maxEntries: 1 }, FdArray));
-  const [socket, other] = [xdpSocket(), xdpSocket()];
+  const [socket, other] = [readyXdpSocket(), readyXdpSocket()];
   try {
     row.try("set", () => map.set(1, socket));
     row.try("JS to BPF", () => {
@@ -448,7 +448,7 @@ function nested(row: Row, name: "array_of_maps" | "hash_of_maps"): void {
   );
   row.try("set", () => map.set(1, inner));
   row.try("get", () => {
-    inner.set(1, locked(77n));
+    inner.set(1, { n: 77n });
     using got = map.get(1)!;
     same(got.get(1)?.n, 77n);
     same(map.get(3), undefined);
@@ -640,7 +640,11 @@ function storage(row: Row, { name, open, run, also = [] }: Stored): void {
       map.set(fd, value(1n), { mode: "create" });
       refused("EEXIST", () => map.set(fd, value(1n), { mode: "create" }));
     });
-    row.try("take", () => map.raw.take(new Uint8Array(4)));
+    row.try("take", () => {
+      map.set(fd, value(9n));
+      const bytes = new Uint8Array(Uint32Array.of(fd).buffer);
+      same([map.raw.take(bytes)!.includes(9), map.raw.take(bytes)], [true, undefined]);
+    });
     row.try("iterate", () => map.raw.count(), "the kernel does not list what such maps hold");
     row.none(
       "the kernel does not list what such maps hold",

@@ -95,7 +95,8 @@ const ofPlainTc: Row<{
 const onNetkit = (device: string): Row<{ attach(target: string): Link }> => ({
   by: "packets through a netkit device",
   attach: (program, _, { ends }) => {
-    world.ip("link", "add", "nk0", "type", "netkit");
+    // The kernel would give the peer the first free name, which is nk0.
+    world.ip("link", "add", "nk0", "type", "netkit", "peer", "name", "nk1");
     ends.push(() => world.ip("link", "del", "nk0"));
     return program.attach(device);
   },
@@ -104,7 +105,7 @@ const onNetkit = (device: string): Row<{ attach(target: string): Link }> => ({
     world.ip("addr", "add", "192.0.2.1/24", "dev", "nk0");
     execFileSync(process.execPath, [
       "-e",
-      'require("dgram").createSocket("udp4").send("x", 9, "192.0.2.2", function () { this.close(); })',
+      'const socket = require("dgram").createSocket("udp4"); socket.send("x", 9, "192.0.2.2", () => socket.close())',
     ]);
   },
 });

@@ -2,7 +2,10 @@
 // went wrong: `node --import tsx test/kernel/table/run-maps.ts [--markdown]`. It needs root.
 import { render, wrong } from "./cells.js";
 import { columns, run } from "./maps.js";
+import { ip } from "./world.js";
 
+// In a network namespace of its own it is down.
+ip("link", "set", "lo", "up");
 const outcomes = run();
 const text =
   process.argv[2] === "--markdown"

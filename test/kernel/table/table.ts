@@ -62,12 +62,6 @@ export const reasons: readonly Reason[] = [
     why: "this kernel has no tracing programs for many functions; libbpf has the section since 1.8",
   },
   {
-    sections: /^(fentry|fexit|fsession)\.multi/,
-    step: "attaches",
-    errors: ["ERR_BPF_LIBRARY"],
-    why: "needs libbpf 1.8",
-  },
-  {
     sections: /^fsession(\.s)?\//,
     step: "loads",
     errors: ["EINVAL"],

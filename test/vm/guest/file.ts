@@ -1,8 +1,8 @@
 // Runs one file of tests in this process, and tells the parent of each test how it went.
 import { type File, startTests, type Test, type VitestRunner } from "@vitest/runner";
+import { slower } from "../../machine.js";
 import type { Result } from "./result.js";
 
-const SLOWER = 10;
 const [file] = process.argv.slice(2) as [string];
 
 /** A test's name with those of the groups around it. */
@@ -35,8 +35,8 @@ const runner: VitestRunner = {
     sequence: { shuffle: false, concurrent: false, seed: 1, hooks: "stack", setupFiles: "list" },
     chaiConfig: undefined,
     maxConcurrency: 1,
-    testTimeout: 60_000 * SLOWER,
-    hookTimeout: 60_000 * SLOWER,
+    testTimeout: 60_000 * slower,
+    hookTimeout: 60_000 * slower,
     retry: 0,
     includeTaskLocation: false,
     tags: [],

@@ -18,7 +18,9 @@ for module in /modules/*.ko; do $b insmod $module; done
 $b ip link set lo up
 $b hostname guest
 export PATH=/usr/bin:/bin HOME=/root LIBBPF_PATH=/usr/lib/libbpf.so.1
-export BPF_TSGEN_REQUIRE_KERNEL=1 BPF_TSGEN_PROCESSES=200
+export BPF_TSGEN_REQUIRE_KERNEL=1 BPF_TSGEN_SLOWER=20
+# Less of what counts in thousands.
+export BPF_TSGEN_PROCESSES=200 BPF_TSGEN_SOAK=2 FLOOD=20000
 for word in $($b cat /proc/cmdline); do
   case $word in BPF_TSGEN_*=*) export "$word" ;; esac
 done

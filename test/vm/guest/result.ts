@@ -11,7 +11,10 @@ export interface Result {
 /** What came of one thing that a table tries, and why no more did. */
 export interface Cell {
   readonly got: string;
+  /** What the kernel, libbpf or the runtime said. */
   readonly says?: string;
+  /** Why that is as it should be here; absent where nobody knows. */
+  readonly why?: string;
 }
 
 /** One row of a table of kinds: another line of JSON. */

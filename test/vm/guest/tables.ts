@@ -3,13 +3,15 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Outcomes } from "../../kernel/table/cells.js";
 import type { Outcome, Table } from "../../kernel/table/programs.js";
+import { reasonOf } from "../../kernel/table/table.js";
+import { slower } from "../../machine.js";
 import type { Cell, Result, TableRow } from "./result.js";
 
 function runScript(name: string, args: readonly string[] = []): { out: string; error: string | undefined } {
   const script = fileURLToPath(new URL(`../../kernel/table/${name}.js`, import.meta.url));
   const run = spawnSync("unshare", ["--net", process.execPath, script, ...args], {
     encoding: "utf8",
-    timeout: 180_000,
+    timeout: 60_000 * slower,
     maxBuffer: 1 << 24,
   });
   const error = run.signal ? `ended by ${run.signal}` : run.stderr || `ended with ${run.status}`;
@@ -19,12 +21,14 @@ function runScript(name: string, args: readonly string[] = []): { out: string; e
 const short = (text: string): string => text.replace(/\s+/g, " ").slice(0, 300);
 
 /** How far a program came: the last step that came off. */
-function reached({ loads, attaches, fires }: Table["rows"][number]): Cell {
+function reached(row: Table["rows"][number]): Cell {
+  const { loads, attaches, fires } = row;
   const failed = [loads, attaches, fires].find(
     (each): each is Exclude<Outcome, string> => typeof each === "object",
   );
   const got = fires === "yes" ? "fires" : attaches === "yes" ? "attaches" : loads === "yes" ? "loads" : "-";
-  return { got, ...(failed && { says: short(`${failed.error}: ${failed.says}`) }) };
+  const why = reasonOf(row);
+  return { got, ...(failed && { says: short(`${failed.error}: ${failed.says}`) }), ...(why && { why }) };
 }
 
 /** Runs both tables and hands out each row, or one result that says why a table could not be made. */
@@ -48,7 +52,7 @@ export function runTables(say: (line: TableRow | Result) => void): void {
             column,
             cell === "ok"
               ? { got: "ok" }
-              : { got: cell.startsWith("WRONG") ? "WRONG" : "-", says: short(cell) },
+              : { got: "-", says: short(cell), ...(!cell.startsWith("WRONG") && { why: short(cell) }) },
           ]),
         ),
       });

@@ -12,11 +12,9 @@ import {
   setState,
 } from "@vitest/expect";
 import type * as Vitest from "vitest";
+import { slower } from "../../machine.js";
 
 export { afterAll, afterEach, beforeAll, beforeEach, describe, it, suite, test } from "@vitest/runner";
-
-/** How much slower than on the machine itself things are here. */
-const SLOWER = 10;
 
 chai.use(JestExtend);
 chai.use(JestChaiExpect);
@@ -39,7 +37,7 @@ Object.assign(expect, {
   extend: (matchers: object) =>
     (chai.expect as unknown as Record<"extend", Callable>).extend(expect, matchers),
   poll: (ask: () => unknown, { interval = 50, timeout = 1000 }: Options = {}) =>
-    polling(ask, interval, timeout * SLOWER, []),
+    polling(ask, interval, timeout * slower, []),
 });
 expect.extend(customMatchers);
 
