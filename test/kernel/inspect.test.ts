@@ -12,10 +12,9 @@ describeKernel("console.log", () => {
     expect(inspect(reflect)).toBe(`Tracepoint "reflect" ${section}: tracepoint, fd ${reflect.fd}`);
     expect(inspect({ emit })).toMatch(/^{\n? *emit: \w+ "emit" \(SEC\(".*"\)\): \w+, not loaded\n?}$/);
     const link = reflect.attach();
-    const { id, programId } = link.info();
-    expect(inspect(link)).toBe(
-      `Link of program "reflect" ${section}: perf_event, id ${id}, program ${programId}`,
-    );
+    const { id, programId, fallback } = link.info();
+    const what = fallback ?? `perf_event, id ${id}, program ${programId}`;
+    expect(inspect(link)).toBe(`Link of program "reflect" ${section}: ${what}`);
     using opened = Program.open({ id: reflect.info().id });
     expect(inspect(opened)).toBe(`OpenProgram "reflect": tracepoint, fd ${opened.fd}`);
     link.destroy();

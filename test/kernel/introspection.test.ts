@@ -24,7 +24,7 @@ import {
   TcAttachPoint,
 } from "../../runtime/index.js";
 import { Kernel } from "../fixtures/kernel.skel.js";
-import { describeKernel, only, openFds, run, thrown } from "./kernel.js";
+import { describeKernel, only, openFds, run, since, thrown } from "./kernel.js";
 
 /** libbpf itself, asked without the runtime. */
 function libbpf(declaration: string): (...args: unknown[]) => unknown {
@@ -39,7 +39,7 @@ function kernelEnum(name: string, prefix: string): Record<string, number> {
   return Object.fromEntries(
     kernelTypes
       .named("enum", name)!
-      .values.filter((value) => !/^__MAX|_DEPRECATED$/.test(value.name))
+      .values.filter((value) => value.name.startsWith(prefix) && !/_DEPRECATED$/.test(value.name))
       .map((value) => [value.name.slice(prefix.length), Number(value.value)]),
   );
 }
@@ -102,39 +102,43 @@ describeKernel("introspection", () => {
     expect(possibleCpus()).toBe(Number(possible.split("-").at(-1)) + 1);
   });
 
-  test("probe tells which types of maps and programs, and which helpers, the kernel has", () => {
-    const fds = openFds();
-    const maps = kernelEnum("bpf_map_type", "BPF_MAP_TYPE_");
-    const missing = Object.entries(MapType).filter(([, number]) => number > 0 && !probe.mapType(number));
-    // Every kind that this kernel has heard of it can make, too.
-    expect(missing.map(([name]) => name)).toEqual(Object.keys(MapType).filter((name) => !(name in maps)));
-    const programs = kernelEnum("bpf_prog_type", "BPF_PROG_TYPE_");
-    for (const [name, number] of Object.entries(ProgramType)) {
-      // Takes an infrared receiver's support, and a kernel that does not refuse trampolines.
-      if (number === 0 || ["LIRC_MODE2", "TRACING", "EXT", "LSM"].includes(name)) continue;
-      expect(probe.programType(number), name).toBe(name in programs);
-    }
-    expect([probe.mapType(0), probe.mapType(999), probe.programType(0), probe.programType(999)]).toEqual([
-      false,
-      false,
-      false,
-      false,
-    ]);
-    const [bpf_map_lookup_elem, bpf_probe_read_kernel] = [1, 113];
-    expect(probe.helper(ProgramType.XDP, bpf_map_lookup_elem)).toBe(true);
-    expect(probe.helper(ProgramType.XDP, bpf_probe_read_kernel)).toBe(true);
-    expect(probe.helper(ProgramType.XDP, 100_000)).toBe(false);
-    expect(probe.helper(ProgramType.SOCKET_FILTER, 14)).toBe(true);
-    const told = thrown(() => probe.helper(ProgramType.LSM, bpf_map_lookup_elem));
-    expect(told).toMatchObject({ name: "BpfError", code: "EOPNOTSUPP" });
-    expect(told.message).toMatch(/^probe\.helper\(\): the helpers of lsm programs .* — /);
-    for (const bad of [-1, 0.5, 2 ** 32]) {
-      expect(() => probe.mapType(bad)).toThrow(RangeError);
-      expect(() => probe.programType(bad)).toThrow(RangeError);
-      expect(() => probe.helper(6, bad)).toThrow(RangeError);
-    }
-    expect(openFds()).toBe(fds);
-  });
+  // What libbpf tries is more than older kernels take, struct_ops on 5.10 for one.
+  test.skipIf(!since(6, 12))(
+    "probe tells which types of maps and programs, and which helpers, the kernel (6.12) has",
+    () => {
+      const fds = openFds();
+      const maps = kernelEnum("bpf_map_type", "BPF_MAP_TYPE_");
+      const missing = Object.entries(MapType).filter(([, number]) => number > 0 && !probe.mapType(number));
+      // Every kind that this kernel has heard of it can make, too.
+      expect(missing.map(([name]) => name)).toEqual(Object.keys(MapType).filter((name) => !(name in maps)));
+      const programs = kernelEnum("bpf_prog_type", "BPF_PROG_TYPE_");
+      for (const [name, number] of Object.entries(ProgramType)) {
+        // Takes an infrared receiver's support, and a kernel that does not refuse trampolines.
+        if (number === 0 || ["LIRC_MODE2", "TRACING", "EXT", "LSM"].includes(name)) continue;
+        expect(probe.programType(number), name).toBe(name in programs);
+      }
+      expect([probe.mapType(0), probe.mapType(999), probe.programType(0), probe.programType(999)]).toEqual([
+        false,
+        false,
+        false,
+        false,
+      ]);
+      const [bpf_map_lookup_elem, bpf_probe_read_kernel] = [1, 113];
+      expect(probe.helper(ProgramType.XDP, bpf_map_lookup_elem)).toBe(true);
+      expect(probe.helper(ProgramType.XDP, bpf_probe_read_kernel)).toBe(true);
+      expect(probe.helper(ProgramType.XDP, 100_000)).toBe(false);
+      expect(probe.helper(ProgramType.SOCKET_FILTER, 14)).toBe(true);
+      const told = thrown(() => probe.helper(ProgramType.LSM, bpf_map_lookup_elem));
+      expect(told).toMatchObject({ name: "BpfError", code: "EOPNOTSUPP" });
+      expect(told.message).toMatch(/^probe\.helper\(\): the helpers of lsm programs .* — /);
+      for (const bad of [-1, 0.5, 2 ** 32]) {
+        expect(() => probe.mapType(bad)).toThrow(RangeError);
+        expect(() => probe.programType(bad)).toThrow(RangeError);
+        expect(() => probe.helper(6, bad)).toThrow(RangeError);
+      }
+      expect(openFds()).toBe(fds);
+    },
+  );
 
   test("types in the kernel are listed, and read by their id", () => {
     using kernel = Kernel.load(only("reflect"));

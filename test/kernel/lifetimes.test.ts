@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { expect, test } from "vitest";
-import { describeKernel, expectNothingLeft, remaining, run, start, uniqueName } from "./kernel.js";
+import { describeKernel, expectNothingLeft, remaining, run, since, start, uniqueName } from "./kernel.js";
 
 /** What a case of children/lifetimes.ts saw; nothing of it is left in the kernel. */
 async function seen(what: string, prefix?: string[]): Promise<unknown> {
@@ -32,9 +32,10 @@ describeKernel("what outlives what", () => {
 
   test.concurrent("a link that stands for one on each CPU ends with all of them, and cannot be pinned", async () => {
     expect(await seen("together")).toEqual({
-      each: 2,
+      // Before 5.15 events are attached without links.
+      each: since(5, 15) ? 2 : 1,
       pinned: "ERR_BPF_STATE",
-      type: 7,
+      type: since(5, 15) ? 7 : 0,
       left: true,
       after: "ERR_BPF_CLOSED",
     });

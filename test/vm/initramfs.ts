@@ -1,7 +1,17 @@
 // What a guest has: an archive in memory and no disk. Programs and their libraries are copied from this machine,
 // the suite is compiled, so that the guest, which is slow, has nothing to compile.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cached, output, Unavailable } from "./cache.js";
@@ -19,7 +29,12 @@ const programs = [
   "unshare",
   "taskset",
   "cat",
+  "env",
+  "ls",
+  "prlimit",
+  "sleep",
   "true",
+  "umount",
   "setpriv",
   "nsenter",
   "tc",
@@ -60,6 +75,12 @@ export function stageSuite(folder: string): void {
       recursive: true,
       filter: (path) => /\.skel\.ts$/.test(path) || !/\.ts$/.test(path),
     });
+  // What starts a worker under tsx has nothing to register here.
+  const children = join(folder, "test/kernel/children");
+  for (const name of readdirSync(children).filter((each) => each.endsWith(".mjs"))) {
+    const started = /import\("(.*)\.ts"\)/.exec(readFileSync(join(children, name), "utf8"))![1];
+    writeFileSync(join(children, name), `await import("${started}.js");\n`);
+  }
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   for (const name of closure(packages))
     cpSync(join(root, "node_modules", name), join(folder, "node_modules", name), {
@@ -120,6 +141,7 @@ export function writeInitramfs(
   };
   for (const path of ["bin", "usr/bin", "proc", "sys", "dev", "tmp", "run", "root", "etc", "var/tmp"])
     mkdirSync(join(folder, path), { recursive: true });
+  symlinkSync("../run", join(folder, "var/run"));
   const libraries = new Set<string>();
   const putWithLibraries = (from: string, to: string): void => {
     put(from, to);

@@ -17,7 +17,12 @@ const cases: Record<string, () => unknown> = {
   attach: () => Kernel.attach(only("reflect")).close(),
   tracepoint: () => KernelHalves.attach(),
   pin: () => Kernel.load(only("reflect")).maps.samples.pin(path),
-  cgroup: () => KernelPrograms.load().programs.on_cgroup.attach({ cgroup: path }),
+  cgroup: () => {
+    const { programs } = KernelPrograms.load((opened) => {
+      for (const [name, program] of Object.entries(opened.programs)) program.autoload = name === "on_cgroup";
+    });
+    programs.on_cgroup.attach({ cgroup: path });
+  },
   interface: () => Kernel.load(only("by_xdp")).programs.by_xdp.attach("eth99"),
   function: () => {
     const { programs } = Kprobe.load();

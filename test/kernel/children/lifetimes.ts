@@ -55,7 +55,7 @@ const cases: Record<string, () => unknown> = {
     const warnings: unknown[] = [];
     process.on("warning", (warning) => {
       const { message, code, detail } = warning as Error & { code?: string; detail?: string };
-      if (code === "BPF_LEAK") warnings.push({ message, where: detail?.includes("lifetimes.ts") });
+      if (code === "BPF_LEAK") warnings.push({ message, where: /lifetimes\.[jt]s/.test(detail ?? "") });
     });
     const bss = (() => {
       const kernel = load("on_enter");
