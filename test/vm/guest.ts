@@ -78,7 +78,7 @@ function read(path: string): Pick<Run, "results" | "rows" | "status"> {
   return { results, rows, status };
 }
 
-/** Installs QEMU and what builds an archive when it is missing and may be installed. */
+/** Installs QEMU, and what builds an archive and newer libbpfs, when it is missing and may be installed. */
 export function ensureQemu(): void {
   const packages = {
     "qemu-system-x86": "qemu-system-x86_64",
@@ -87,8 +87,14 @@ export function ensureQemu(): void {
     kmod: "/sbin/depmod",
     "xz-utils": "xz",
     iproute2: "ip",
+    gcc: "gcc",
+    make: "make",
+    "libelf-dev": "/usr/include/gelf.h",
   };
-  const has = (command: string): boolean => spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
+  const has = (command: string): boolean =>
+    command.startsWith("/usr/include/")
+      ? existsSync(command)
+      : spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
   const missing = (): string[] =>
     Object.entries(packages).flatMap(([name, command]) => (has(command) ? [] : [name]));
   const wanted = missing();
