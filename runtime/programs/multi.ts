@@ -238,7 +238,8 @@ export type TracingMultiTarget =
   | ({ readonly ids: readonly number[]; readonly pattern?: undefined } & CookiesOptions);
 
 const tracingTodos = {
-  EINVAL: "fentry.multi, fexit.multi and fsession.multi need kernel 7.2, and those that sleep functions that may",
+  EINVAL:
+    "fentry.multi, fexit.multi and fsession.multi need kernel 7.2, and those that sleep functions that may",
   EOPNOTSUPP: "this kernel has no trampolines for many functions",
 };
 
