@@ -9,11 +9,10 @@ const file = fileURLToPath(new URL("COMPATIBILITY.md", import.meta.url));
 const marks: Readonly<Record<string, string>> = { fires: "✓", "-": "–", "": "–" };
 /** Of which no cell of a table can tell. */
 const besides = [
-  "`bpf_override_return()`: none of these kernels is built for it (`CONFIG_BPF_KPROBE_OVERRIDE`); programs that call it load and attach only where `/sys/kernel/debug/error_injection` is.",
+  "`bpf_override_return()`: none of these kernels is built for it (`CONFIG_BPF_KPROBE_OVERRIDE`).",
   '`SEC("lsm/…")` on 5.10: Debian\'s kernel does not start it by itself; here it was started with `lsm=…,bpf`. Without, `attach()` says so.',
   "Links of kprobes, uprobes, tracepoints and perf events on 5.10 are performance events, not links of the kernel (`link.info().fallback`): they cannot be pinned, and have no cookies.",
   "Bloom filters on 7.2: the verifier takes the value of `bpf_map_peek_elem()` for one that is only written. Keep it in a global variable or a map, not on the stack.",
-  'Sessions and lists of `SEC("fentry.multi/…")` need libbpf 1.8, or `attach({ ids })`.',
 ];
 
 /** Reasons, numbered in the order in which they are met. */
@@ -70,6 +69,8 @@ export function renderPage({ programs, maps }: Expected): string {
       ? "✓"
       : `not ${each.map(([, operation, reason]) => `${operation}${refused.number(reason!)}`).join(", ")}`;
   };
+  // Of two kinds there is nothing to try by itself.
+  const tried = Object.entries(maps).filter(([, all]) => Object.values(all).some((each) => each !== ""));
   return [
     "# What works on which kernel",
     "",
@@ -87,7 +88,7 @@ export function renderPage({ programs, maps }: Expected): string {
     "",
     "✓ does all that `test/kernel/table/MAPS.md` lists for its kind · not …: what the kernel refuses · – the kernel has no such maps.",
     "",
-    ...table("kind", maps, (row) => row, operations),
+    ...table("kind", Object.fromEntries(tried), (row) => row, operations),
     ...refused.lines(),
     "",
     "## Besides",
