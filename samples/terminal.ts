@@ -34,8 +34,8 @@ export function clock(): string {
 }
 
 const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 } as const;
-// Node looks at NO_COLOR and TERM.
-const hasColours = stdout.isTTY ? stdout.hasColors() : (env.FORCE_COLOR ?? "0") !== "0";
+const isForced = !/^(0|false)?$/.test(env.FORCE_COLOR ?? "");
+const hasColours = !env.NO_COLOR && (isForced || (stdout.isTTY && stdout.hasColors()));
 
 /** Text in a colour, on terminals that have them. Pad it before: what makes a colour has no width. */
 export function paint(colour: keyof typeof codes, text: string): string {
