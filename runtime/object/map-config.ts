@@ -21,7 +21,7 @@ export interface MapConfig {
   numaNode: number;
   /** `BPF_F_*` (`bpf_map__set_map_flags`). */
   flags: number;
-  /** `map_extra`: of a Bloom filter the number of hash functions, of an arena its address (`bpf_map__set_map_extra`). */
+  /** `map_extra`: of a Bloom filter the number of hash functions (`bpf_map__set_map_extra`). */
   extra: bigint;
   /** `BPF_MAP_TYPE_*` (`bpf_map__set_type`): another of its class, such as `LRU_HASH` for `HASH`. */
   type: MapType;
@@ -98,13 +98,19 @@ export function mapConfig(
       `${where}: a ${mapTypeName(now)} cannot become a ${mapTypeName(wanted)}, which has another class — define it so in C`,
     );
   };
-  const valueSize = (where: string, value: unknown): number => {
+  // By these it tells how large the struct is that it lends.
+  const sizeUnlessStruct = (where: string, value: unknown): number => {
     const size = unsigned(where, value);
+    if (libbpf.bpf_map__type(pointer) === MapType.STRUCT_OPS)
+      throw new TypeError(`${where}: is not to be set of a struct_ops map, which is of its struct's size`);
     if (isSection) expectLibbpf(where, "1.3");
     return size;
   };
   const extra = (where: string, value: unknown): bigint => {
     if (typeof value !== "bigint") throw new TypeError(`${where}: a bigint is needed, not ${typeof value}`);
+    // libbpf would map the arena there, whatever was there before.
+    if (libbpf.bpf_map__type(pointer) === MapType.ARENA)
+      throw new TypeError(`${where}: the address of an arena is for its definition in C to say`);
     if (value < 0n || value >= BPF_MAP_EXTRA) throw new RangeError(`${where}: ${value} does not fit __u64`);
     return value;
   };
@@ -177,8 +183,8 @@ export function mapConfig(
         (value) => BigInt(value as number),
       ],
       type: ["bpf_map__type", "bpf_map__set_type", unlessSection(type)],
-      keySize: ["bpf_map__key_size", "bpf_map__set_key_size", unlessSection(unsigned)],
-      valueSize: ["bpf_map__value_size", "bpf_map__set_value_size", valueSize],
+      keySize: ["bpf_map__key_size", "bpf_map__set_key_size", unlessSection(sizeUnlessStruct)],
+      valueSize: ["bpf_map__value_size", "bpf_map__set_value_size", sizeUnlessStruct],
       ifindex: ["bpf_map__ifindex", "bpf_map__set_ifindex", unlessSection(unsigned)],
     },
   );

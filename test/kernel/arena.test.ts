@@ -138,6 +138,12 @@ describe.skipIf(!knowsArenas || !hasArenas)(
       expect(error.message).toMatch(/arena "arena": its globals would end the process — /);
     });
 
+    test("an arena is not put where something else may be", () => {
+      using opened = KernelArena.open();
+      expect(() => (opened.maps.arena.extra = 0x7fff_0000_0000n)).toThrow(/for its definition in C to say$/);
+      opened.load().close();
+    });
+
     test("an arena that another one stands in for is not mapped", () => {
       using first = KernelArena.load();
       using opened = KernelArena.open();

@@ -187,6 +187,8 @@ describeKernel("what is set before load", () => {
       expect(maps.nothing.autoattach).toBe(true);
       maps.nothing.autoattach = false;
       expect(() => (maps.nothing.autoattach = 1 as never)).toThrow(TypeError);
+      expect(() => (maps.nothing.valueSize = 4096)).toThrow(/is of its struct's size$/);
+      expect(() => (maps.nothing.keySize = 8)).toThrow(TypeError);
       expect(maps.nothing.autoattach).toBe(false);
     });
     kernel.attach();
