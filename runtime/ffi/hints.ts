@@ -138,13 +138,17 @@ function resolved(path: string): string {
   return `${resolved(folder === "" ? "/" : folder).replace(/\/$/, "")}/${name}`;
 }
 
-function hintFromCode({ code, said = "" }: Failed, machine: Machine): string | undefined {
+function hintFromCode({ code, syscall = "", said = "" }: Failed, machine: Machine): string | undefined {
   switch (code) {
     case "EPERM":
     case "EACCES":
-      return permissionHint(machine, /MEMLOCK/.test(said));
+      // Of what is in a map the kernel decides by the map, once it has given it to this process.
+      if (/^bpf_map_\w+_(elem|batch|key)/.test(syscall)) return undefined;
+      if (code === "EACCES" && syscall === "bpf_obj_get")
+        return "the kernel goes by the permissions of the pin, and of the folders above it";
+      return permissionHint(machine, syscall, /MEMLOCK/.test(said));
     case "ENODEV":
-      return interfaceHint(machine);
+      return syscall === "perf_event_open" ? undefined : interfaceHint(machine);
     case "ENOSYS":
       return "this kernel was built without BPF (CONFIG_BPF_SYSCALL)";
     case "EMFILE":
@@ -163,22 +167,30 @@ function interfaceHint(machine: Machine): string | undefined {
 
 const capabilities = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n, CAP_PERFMON: 38n, CAP_BPF: 39n } as const;
 
-/** Why the kernel refuses BPF to this process. */
-function permissionHint(machine: Machine, memlock: boolean): string | undefined {
+/** Functions that find what others have put into the kernel. */
+const ofOthers = /_get_(fd_by|next)_id$|^bpf_enable_stats$/;
+
+/** Which capabilities this process lacks for a function of BPF's; undefined when it has them all. */
+export function capabilityHint(syscall = "", machine: Machine = thisMachine): string | undefined {
   const status = machine.read("/proc/self/status") ?? "";
   const effective = BigInt(`0x${/^CapEff:\s*([\da-f]+)/m.exec(status)?.[1] ?? "0"}`);
   const has = (name: keyof typeof capabilities): boolean => ((effective >> capabilities[name]) & 1n) === 1n;
-  const old = kernelBefore(5, 8, machine);
-  if (!has("CAP_SYS_ADMIN")) {
-    const wanted = old
+  if (has("CAP_SYS_ADMIN")) return undefined;
+  const wanted =
+    kernelBefore(5, 8, machine) || ofOthers.test(syscall)
       ? (["CAP_SYS_ADMIN"] as const)
       : (["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"] as const);
-    const missing = wanted.filter((name) => !has(name));
-    const sysctl = machine.read("/proc/sys/kernel/unprivileged_bpf_disabled")?.trim();
-    const closed = sysctl && sysctl !== "0" ? `, and kernel.unprivileged_bpf_disabled is ${sysctl}` : "";
-    if (missing.length > 0)
-      return `this process lacks ${missing.join(", ")}${missing.includes("CAP_BPF") ? closed : ""}: run it as root, or give it what it needs of them`;
-  }
+  const missing = wanted.filter((name) => !has(name));
+  if (missing.length === 0) return undefined;
+  const sysctl = machine.read("/proc/sys/kernel/unprivileged_bpf_disabled")?.trim();
+  const closed = sysctl && sysctl !== "0" ? `, and kernel.unprivileged_bpf_disabled is ${sysctl}` : "";
+  return `this process lacks ${missing.join(", ")}${missing.includes("CAP_BPF") ? closed : ""}: run it as root, or give it what it needs of them`;
+}
+
+/** Why the kernel refuses BPF to this process. */
+function permissionHint(machine: Machine, syscall: string, memlock: boolean): string | undefined {
+  const lacking = capabilityHint(syscall, machine);
+  if (lacking !== undefined) return lacking;
   if (!/^\s*0\s+0\s+4294967295\s*$/.test(machine.read("/proc/self/uid_map") ?? "0 0 4294967295"))
     return "it has its privileges in a user namespace only, as in a rootless container, and BPF asks for them outside: run it there, or open({ tokenPath })";
   const lockdown = /\[(integrity|confidentiality)\]/.exec(
@@ -191,7 +203,7 @@ function permissionHint(machine: Machine, memlock: boolean): string | undefined 
     if (limit !== undefined && limit !== "unlimited" && kernelBefore(5, 11, machine))
       return `this kernel counts BPF memory as locked memory, of which this process may have ${limit} bytes: ulimit -l unlimited`;
   }
-  if (/^Seccomp:\s*2/m.test(status))
+  if (/^Seccomp:\s*2/m.test(machine.read("/proc/self/status") ?? ""))
     return "a seccomp filter is on, as containers have one: it may have to allow bpf(2) and perf_event_open(2)";
   return "this kernel refuses it even to root";
 }

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { isMainThread } from "node:worker_threads";
 import type * as Koffi from "koffi";
 import { BpfError } from "../errors.js";
-import { libraryHint } from "./hints.js";
+import { libraryHint, packageHint } from "./hints.js";
 import { checkMachine, littleEndian } from "./machine.js";
 import {
   type CType,
@@ -109,7 +109,8 @@ function bind(
   } catch (cause) {
     const newest = rest.at(-1) as { since?: string } | undefined;
     const needs = newest?.since ?? "1.1";
-    throw new BpfError(`${name}: this libbpf has no such function — install libbpf ${needs} or newer`, {
+    const how = needs === "1.1" ? `: ${packageHint()}` : "";
+    throw new BpfError(`${name}: this libbpf has no such function — install libbpf ${needs} or newer${how}`, {
       code: "ERR_BPF_LIBRARY",
       syscall: name,
       cause,

@@ -6,7 +6,7 @@ import { errno } from "./koffi.js";
 import { saidBy } from "./print.js";
 
 export { type Area, borrow, giveBack } from "./area.js";
-export { type Failed, hintFor, kernelBefore, lsmHint, type Machine } from "./hints.js";
+export { capabilityHint, type Failed, hintFor, kernelBefore, lsmHint, type Machine } from "./hints.js";
 export { allocate, errno, F_DUPFD_CLOEXEC, libc, viewNative, type Watch, watch } from "./koffi.js";
 export { expectLibbpf, knowsLibbpf, opts, optsAt, optsLayouts } from "./opts.js";
 export { type Logger, libbpf, listening, setLogger } from "./print.js";

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import type { Codec } from "../codec/types.js";
 import type { FieldTable } from "../codec/view.js";
@@ -8,6 +9,7 @@ import { possibleCpus } from "../kernel/system.js";
 import { MapType, mapTypeName } from "../kernel/types.js";
 import { type CreateOptions, createByOptions, type MapTemplate } from "./create.js";
 
+const EPERM = -1;
 const E2BIG = -7;
 
 /** What a map object is made of: the numbers of a map that exists in the kernel. */
@@ -151,6 +153,7 @@ export abstract class BpfMap {
     ...parts: P
   ): Owned<M> {
     const kinds = kindsOf(MapClass);
+    expectParts("open()", MapClass as never, parts);
     const { where, fd } = openFromKernel("map", target);
     return own(fd, () => {
       const info = mapInfo(where, fd);
@@ -169,8 +172,10 @@ export abstract class BpfMap {
     MapClass: MapClass<M, P>,
     ...parts: P
   ): Owned<M> {
+    const kinds = kindsOf(MapClass);
+    expectParts("create()", MapClass as never, parts);
     const sizes = parts.map((part) => (part as Partial<Codec<unknown>> | undefined)?.size ?? 0);
-    const fd = createByOptions(options, kindsOf(MapClass), sizes);
+    const fd = createByOptions(options, kinds, sizes);
     return own(fd, () => new MapClass({ ...mapInfo("create()", fd), fd }, ...parts));
   }
 
@@ -224,7 +229,10 @@ export abstract class BpfMap {
     return this.#raw as M;
   }
 
-  /** A new object of another class for the same map, by the same descriptor, which ends with this one at the latest. */
+  /**
+   * A new object of another class for the same map, by the same descriptor, which ends with this one at the latest.
+   * @internal
+   */
   static another<M extends BpfMap>(map: BpfMap, MapClass: new (handle: MapHandle) => M): M {
     const made = new MapClass({ ...map, fd: map.fd });
     map.#others.add(made);
@@ -249,8 +257,20 @@ export abstract class BpfMap {
     if (result >= 0) return result;
     if (this.descriptor < 0) throw closedError(this.where);
     const isFull = result === E2BIG || (result === ENOSPC && syscall.startsWith("bpf_map_update"));
-    const todo = `it holds at most ${this.maxEntries}: raise its max_entries, or delete some`;
-    throw systemError(this.where, syscall, -result, isFull ? { todo } : paths);
+    const todo = isFull
+      ? `it holds at most ${this.maxEntries}: raise its max_entries, or delete some`
+      : result === EPERM && isFrozen(this.descriptor)
+        ? "it is frozen, and from here on only BPF programs write to it"
+        : undefined;
+    throw systemError(this.where, syscall, -result, { ...paths, todo });
+  }
+}
+
+function isFrozen(fd: number): boolean {
+  try {
+    return /^frozen:\s*1$/m.test(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
+  } catch {
+    return false;
   }
 }
 
@@ -298,6 +318,18 @@ function kindsOf(MapClass: unknown): readonly number[] {
   throw new TypeError("a map is opened and made as a class of maps: HashMap, RawMap, …");
 }
 
+/** Throws unless there is a codec, or what else a class is made from, for each that it takes. */
+function expectParts(where: string, MapClass: typeof BpfMap, parts: readonly unknown[]): void {
+  let declared: typeof BpfMap = MapClass;
+  // A class without a constructor of its own is made as the one above it.
+  while (declared.length === 0) declared = Object.getPrototypeOf(declared) as typeof BpfMap;
+  const [needed, given] = [declared.length - 1, parts.filter((part) => Object(part) === part).length];
+  if (given < Math.max(needed, parts.length))
+    throw new TypeError(
+      `${where}: ${MapClass.name} is made from ${needed} codecs, such as u32, and ${given} follow it`,
+    );
+}
+
 /** Makes a map's object, and has it own the descriptor; closes that when there is no object. */
 export function own<M extends BpfMap>(fd: number, make: () => M): Owned<M> {
   let map: M;
@@ -319,7 +351,7 @@ export function own<M extends BpfMap>(fd: number, make: () => M): Owned<M> {
 
 /** Opens a map by its pin on bpffs (`bpf_obj_get`). The caller closes the descriptor with {@link closeFd}. */
 export function openPinned(path: string): number {
-  return check(path, "bpf_obj_get", libbpf.bpf_obj_get(path));
+  return check(`pin "${path}"`, "bpf_obj_get", libbpf.bpf_obj_get(path));
 }
 
 /** Closes a descriptor. */

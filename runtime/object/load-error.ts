@@ -1,6 +1,6 @@
 import type { LineInfo } from "../btf/index.js";
 import { BpfError, errnoName, type SourceLine } from "../errors.js";
-import { hintFor, systemError } from "../ffi/native.js";
+import { capabilityHint, hintFor, systemError } from "../ffi/native.js";
 import { type SourceMap, sourceMap } from "./source.js";
 import { endOf, readLog, type Verdict } from "./verifier.js";
 
@@ -62,13 +62,20 @@ function reasonOf(said: readonly string[]): string | undefined {
   return telling.find((line) => /^(map|prog|extern|struct_ops) /.test(line)) ?? telling[0];
 }
 
+/** What the verifier forbids to processes without CAP_PERFMON, or without any privilege, and not to others. */
+const forOthers =
+  /leaks addr|prohibited for !root|pointer (arithmetic|comparison) prohibited|for unprivileged|without CAP_/;
+
 /** The verifier refused a program: a first line that says it all, then where, in the manner of compilers. */
 function refusal({ where, syscall, errno, bytes }: Failure, program: string, log: string): BpfError {
   const verdict = readLog(log);
   const map = sourceMap(bytes, program);
   const line = lineOf(verdict, log, map);
   const code = errnoName(errno);
-  const advice = verdict.advice ?? hintFor({ code, syscall }) ?? "its last steps are below";
+  const advice =
+    (forOthers.test(verdict.reason) ? capabilityHint() : undefined) ??
+    verdict.advice ??
+    "its last steps are below";
   const source = line && sourceLine(line);
   const place = source ? ` at ${source.file}:${source.line}` : "";
   const message = [

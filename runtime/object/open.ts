@@ -27,7 +27,8 @@ export interface OpenOptions {
 }
 
 /** Parses an object, without loading anything into the kernel (`bpf_object__open_mem`). */
-export function openObject(source: string | Uint8Array, options: OpenOptions = {}): NativeObject {
+export function openObject(source: string | Uint8Array, given: OpenOptions = {}): NativeObject {
+  const options = given ?? {};
   const fromPath = typeof source === "string" ? basename(source).replace(/(\.bpf)?\.o$/, "") : "object";
   const name = checkText("name", options.name) ?? fromPath;
   if (typeof source !== "string" && !(source instanceof Uint8Array))
@@ -58,17 +59,17 @@ export function openObject(source: string | Uint8Array, options: OpenOptions = {
   });
 }
 
-const UNREADABLE =
-  "is this where the BPF object is? With --embed url it is copied beside the skeleton by hand";
-
 /** The bytes of an object's file. */
-export function readObject(path: string | URL, todo: string = UNREADABLE): Uint8Array {
+export function readObject(
+  path: string | URL,
+  todo: string = "is this where the BPF object is?",
+): Uint8Array {
   try {
     return readFileSync(path);
   } catch (cause) {
     const { errno, syscall } = cause as NodeJS.ErrnoException;
     if (errno === undefined) throw cause;
-    const name = path instanceof URL ? path.href : path;
+    const name = path instanceof URL ? path.href : path || '""';
     throw systemError(name, syscall ?? "open", -errno, {
       todo,
       cause,
@@ -76,12 +77,22 @@ export function readObject(path: string | URL, todo: string = UNREADABLE): Uint8
   }
 }
 
+const [E_TYPE, E_MACHINE] = [16, 18];
+const [ET_REL, EM_BPF] = [1, 247];
+
 /** Refuses what libbpf would refuse with less of an explanation. */
 export function checkElf(name: string, bytes: Uint8Array): void {
   if (bytes.length < 64 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46)
     throw new BpfError(`${name}: is not a BPF object: no ELF header — compile with clang -target bpf`, {
       code: "ERR_BPF_OBJECT",
     });
+  const half = (at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
+  // Of other byte orders that is said below. Some compilers leave the machine open.
+  if (bytes[5] === 1 && (half(E_TYPE) !== ET_REL || (half(E_MACHINE) !== 0 && half(E_MACHINE) !== EM_BPF)))
+    throw new BpfError(
+      `${name}: is not a BPF object: an ELF file, but of another kind — compile with clang -target bpf -c`,
+      { code: "ERR_BPF_OBJECT" },
+    );
   if ((bytes[5] === 1) !== hostLittleEndian)
     throw new BpfError(
       `${name}: is for ${bytes[5] === 1 ? "little" : "big"}-endian machines — compile with clang -target bpf`,

@@ -15,7 +15,10 @@ export function inline(base64: string): ObjectSource {
 
 /** The object in a file beside the skeleton, read at each `open()`. */
 export function file(url: URL): ObjectSource {
-  return { embedded: false, read: () => readObject(url) };
+  return {
+    embedded: false,
+    read: () => readObject(url, "copy it beside the skeleton when you build, as --embed url has it"),
+  };
 }
 
 /** No object: `open({ object })` gets it. */

@@ -57,6 +57,7 @@ describeKernel("errors", () => {
       [() => BpfObject.open(garbage), "ERR_BPF_OBJECT", /^garbage: is not a BPF object.* — ./],
       [() => BpfObject.open(new Uint8Array(0)), "ERR_BPF_OBJECT", / — ./],
       [() => BpfObject.open(new Uint8Array(4096).fill(0xa5)), "ERR_BPF_OBJECT", / — ./],
+      [() => BpfObject.open(process.execPath), "ERR_BPF_OBJECT", /of another kind — compile with clang/],
       [() => BpfObject.open(swapped), "ERR_BPF_OBJECT", /endian machines — ./],
       [() => BpfObject.open(fixture("kinds.eb.bpf.o")), "ERR_BPF_OBJECT", /big-endian machines — ./],
       [

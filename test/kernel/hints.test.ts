@@ -86,6 +86,30 @@ describeKernel("hints, on machines that are like that", () => {
     expect(await said("interface")).toMatch(/"eth99" — this network namespace has .*\blo\b/);
   });
 
+  test.concurrent("a function that may not be traced", async () => {
+    const traceable = join(folder, "traceable");
+    writeFileSync(traceable, "vfs_read\n");
+    // What handles a page fault is not to be probed on any kernel; what may be, not everybody may read.
+    const there = mounted(`mount --bind ${traceable} /sys/kernel/tracing/available_filter_functions`);
+    expect(await said("function", there, "exc_page_fault")).toMatch(
+      / — this kernel has the function, but it may not be traced: see \S+\/available_filter_functions$/,
+    );
+  });
+
+  test.concurrent("LSM programs, where the kernel would never run them", async () => {
+    const command =
+      "mount -t tmpfs none /sys/kernel/security && echo lockdown,yama > /sys/kernel/security/lsm";
+    expect(await said("lsm", mounted(command))).toMatch(
+      / — add bpf to the kernel's list of security modules: lsm=lockdown,yama,bpf /,
+    );
+  });
+
+  test.concurrent("a map that is frozen", async () => {
+    expect(await said("frozen")).toMatch(
+      /^map "small": bpf_map_update_elem: .* \(EPERM\) — it is frozen, and from here on only BPF programs write to it$/,
+    );
+  });
+
   test.concurrent("pins and cgroups where there are none", async () => {
     expect(await said("pin", mounted(`mount -t tmpfs none ${folder}`), `${folder}/pin`)).toMatch(
       / — \S+\/pin is on tmpfs, and pins live on bpffs: mount -t bpf bpf \/sys\/fs\/bpf$/,

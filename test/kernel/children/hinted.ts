@@ -2,6 +2,7 @@
 import { Kprobe } from "../../../samples/kprobe/kprobe.skel.js";
 import { Kernel } from "../../fixtures/kernel.skel.js";
 import { KernelHalves } from "../../fixtures/kernel-halves.skel.js";
+import { KernelKinds } from "../../fixtures/kernel-kinds.skel.js";
 import { KernelPrograms } from "../../fixtures/kernel-programs.skel.js";
 import { Refusals } from "../../fixtures/refusals.skel.js";
 import { only } from "../child.js";
@@ -24,6 +25,17 @@ const cases: Record<string, () => unknown> = {
     programs.on_cgroup.attach({ cgroup: path });
   },
   interface: () => Kernel.load(only("by_xdp")).programs.by_xdp.attach("eth99"),
+  frozen: () => {
+    const { small } = Kernel.load(only("reflect")).maps;
+    small.freeze();
+    small.set(1n, 2n);
+  },
+  lsm: () => {
+    const kinds = KernelKinds.load(({ programs }) => {
+      for (const program of Object.values(programs)) program.autoload = false;
+    });
+    kinds.programs.on_lsm.attach();
+  },
   function: () => {
     const { programs } = Kprobe.load();
     const [program] = Object.values(programs) as unknown as { attach(target: object): unknown }[];

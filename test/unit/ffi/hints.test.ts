@@ -194,6 +194,32 @@ const cases: readonly (readonly [
     },
     /^this network namespace has lo, eth0$/,
   ],
+  [
+    "no such interface, but of a CPU that is off",
+    { code: "ENODEV", syscall: "perf_event_open" },
+    { "/proc/self/net/dev": "    lo: 10 1 0\n" },
+    undefined,
+  ],
+  [
+    "a map that may not be written, to root",
+    { code: "EPERM", syscall: "bpf_map_update_elem" },
+    { "/proc/sys/kernel/unprivileged_bpf_disabled": "2\n" },
+    undefined,
+  ],
+  [
+    "a system call that is not there",
+    { code: "ENOSYS", syscall: "bpf_object__load" },
+    {},
+    /CONFIG_BPF_SYSCALL/,
+  ],
+  ["descriptors run out", { code: "EMFILE", syscall: "bpf_object__load" }, {}, /ulimit -n/],
+  [
+    "all that BPF takes, but not what it takes to find what others have",
+    { code: "EPERM", syscall: "bpf_map_get_fd_by_id" },
+    { "/proc/self/status": "CapEff:\t000000c000001000\n" },
+    /^this process lacks CAP_SYS_ADMIN: /,
+  ],
+  ["a pin of somebody else's", { code: "EACCES", syscall: "bpf_obj_get" }, {}, /permissions of the pin/],
   ["nothing is known", { code: "EINVAL" }, {}, undefined],
 ];
 
