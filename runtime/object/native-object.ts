@@ -152,8 +152,11 @@ export class NativeObject extends ProgramOwner {
     } finally {
       this.#state = "closed";
       this.#bytes = undefined;
-      for (const close of this.#closers.splice(0).reverse()) close();
-      libbpf.bpf_object__close(this.#pointer);
+      try {
+        for (const close of this.#closers.splice(0).reverse()) close();
+      } finally {
+        libbpf.bpf_object__close(this.#pointer);
+      }
     }
   }
 

@@ -9,13 +9,25 @@ import type { Link } from "./link.js";
 abstract class Attached extends BaseProgram {
   /** Attaches in the way that was there before links (`bpf_prog_attach`). */
   protected withoutLink(target: number, attachType: number): Link {
-    const { fd } = this;
-    this.checkAttach("bpf_prog_attach", libbpf.bpf_prog_attach(fd, target, attachType, 0));
-    // Duplicates: by the time that it is detached the numbers may stand for something else.
-    const own = [fd, target].map((each) => libc.fcntl(each, F_DUPFD_CLOEXEC, 0)) as [number, number];
-    const destroy = (): void => {
-      libbpf.bpf_prog_detach2(...own, attachType);
+    // Duplicates: by the time that it is detached the numbers may stand for something else. First of all: without
+    // them nobody could detach it.
+    const own: number[] = [];
+    const release = (): void => {
       for (const each of own) libc.close(each);
+    };
+    try {
+      for (const each of [this.fd, target])
+        own.push(this.checkAttach("fcntl", orErrno(libc.fcntl(each, F_DUPFD_CLOEXEC, 0))));
+      const [program, to] = own as [number, number];
+      this.checkAttach("bpf_prog_attach", libbpf.bpf_prog_attach(program, to, attachType, 0));
+    } catch (error) {
+      release();
+      throw error;
+    }
+    const destroy = (): void => {
+      const [program, to] = own as [number, number];
+      libbpf.bpf_prog_detach2(program, to, attachType);
+      release();
     };
     return this.linked({ ...atExit(destroy), fallback: "bpf_prog_attach" });
   }

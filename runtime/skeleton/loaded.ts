@@ -3,7 +3,7 @@ import type { BpfMap, MapSpec } from "../maps/map.js";
 import type { NativeObject } from "../object/native-object.js";
 import { loadedSection, type OpenSection, type SectionSpec } from "../object/section.js";
 import type { BaseProgram } from "../programs/base.js";
-import type { Link } from "../programs/link.js";
+import { destroyAll, type Link } from "../programs/link.js";
 import { defineLazily, lazily } from "./lazy.js";
 import type { AnySpec, ProgramSpec } from "./spec.js";
 
@@ -57,7 +57,7 @@ export class LoadedSkeleton {
         made.push(name);
       }
     } catch (error) {
-      for (const name of made.reverse()) this.#unlink(name);
+      this.#unlink(made);
       throw error;
     }
   }
@@ -101,8 +101,14 @@ export class LoadedSkeleton {
     return link !== undefined && this.#object.links.has(link);
   }
 
-  #unlink(name: string): void {
-    this.links[name]?.destroy();
-    delete this.links[name];
+  /** Takes back what was attached before something could not be, which is what is told then. */
+  #unlink(names: readonly string[]): void {
+    const links = names.map((name) => this.links[name]!);
+    for (const name of names) delete this.links[name];
+    try {
+      destroyAll(links);
+    } catch {
+      // The error of the attachment says more.
+    }
   }
 }

@@ -45,6 +45,10 @@ describeKernel("what outlives what", () => {
     expect(await seen("failing")).toEqual({ first: "EBADF", second: "nothing", fds: 0 });
   });
 
+  test.concurrent("attach() tells why it failed also when what it has attached cannot be taken back", async () => {
+    expect(await seen("halves")).toEqual({ first: "ENOENT", links: [], close: "nothing" });
+  });
+
   test.concurrent("an event's descriptor stays its owner's", async () => {
     expect(await seen("event")).toEqual({ mine: true, bad: "EBADF", fds: 0 });
   });
@@ -65,6 +69,10 @@ describeKernel("what outlives what", () => {
       disconnected: true,
       warnings: [],
     });
+  });
+
+  test.concurrent("what could not be detached is not attached: descriptors run out", async () => {
+    expect(await seen("undetachable")).toEqual({ codes: ["EBADF", "EBADF"], fds: 0 });
   });
 
   test.skipIf(availableParallelism() < 2)("perf buffers: each CPU has its turn", async () => {

@@ -4,6 +4,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { closeSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { libc, perfEventOpen } from "../../../runtime/ffi/native.js";
+import { KernelHalves } from "../../fixtures/kernel-halves.skel.js";
 import { KernelMaps } from "../../fixtures/kernel-maps.skel.js";
 import { KernelPrograms } from "../../fixtures/kernel-programs.skel.js";
 import { trigger } from "../child.js";
@@ -128,6 +129,22 @@ const cases: Record<string, () => unknown> = {
     return { first, fds, second: thrown(() => kernel.close()) };
   },
 
+  /** The second program cannot be attached, and then the first cannot be taken back: the first failure is told. */
+  halves() {
+    const kernel = KernelHalves.load(undefined, { name });
+    const { good } = kernel.programs;
+    const attach = good.attach.bind(good);
+    const value = (): ReturnType<typeof attach> => {
+      const link = attach();
+      closeSync(link.fd);
+      return link;
+    };
+    Object.defineProperty(good, "attach", { value });
+    const first = thrown(() => kernel.attach());
+    const links = Object.keys(kernel.links);
+    return { first, links, close: thrown(() => kernel.close()) };
+  },
+
   /** The event is the caller's: it is there before and after. */
   event() {
     using kernel = load("on_clock");
@@ -204,6 +221,22 @@ const cases: Record<string, () => unknown> = {
     const disconnected = await runs();
     await pause(10);
     return { said, leaked, added, removed, attached, one, none, disconnected, warnings };
+  },
+
+  /** What could not be detached is not attached in the first place; of what was begun for it nothing is left. */
+  undetachable() {
+    using kernel = load("on_stream");
+    const before = openFds();
+    const real = libc.fcntl;
+    const codes = [1, 2].map((failing) => {
+      let calls = 0;
+      const value = (...args: Parameters<typeof real>): number =>
+        ++calls === failing ? real(-1, 1, 0) : real(...args);
+      Object.defineProperty(libc, "fcntl", { configurable: true, value });
+      return thrown(() => kernel.programs.on_stream.attach({ map: kernel.maps.socks, fallback: "always" }));
+    });
+    Object.defineProperty(libc, "fcntl", { configurable: true, value: real });
+    return { codes, fds: openFds() - before };
   },
 
   /** Records of a CPU that never stops do not hold up those of another. */
