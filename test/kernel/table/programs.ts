@@ -65,12 +65,6 @@ const bySection: Row<{ attach(): Link }> = {
   attach: (program) => program.attach(),
   fire: everything,
 };
-/** Of the functions that its section names none may sleep; those of system calls may. */
-const onSleepable: Row<{ attach(target: { readonly pattern: string }): Link }> = {
-  by: "calls of this process, at a function that may sleep",
-  attach: (program) => program.attach({ pattern: `__${process.arch}_sys_openat` }),
-  fire: everything,
-};
 const onLoopback: Row<{ attach(target: "lo"): Link }> = {
   by: packets,
   attach: (program) => program.attach("lo"),
@@ -211,11 +205,11 @@ const rows: { readonly [N in Name]: Row<KernelKinds["programs"][N]> | "helper" }
   on_fmod_ret_s: bySection,
   on_fsession_s: bySection,
   on_fentry_multi: bySection,
-  on_fentry_multi_s: onSleepable,
+  on_fentry_multi_s: bySection,
   on_fexit_multi: bySection,
-  on_fexit_multi_s: onSleepable,
+  on_fexit_multi_s: bySection,
   on_fsession_multi: bySection,
-  on_fsession_multi_s: onSleepable,
+  on_fsession_multi_s: bySection,
   on_lsm: bySection,
   on_lsm_s: bySection,
   on_lsm_cgroup: onCgroup,
