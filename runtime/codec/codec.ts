@@ -275,6 +275,13 @@ function encodeElements<T>(
   }
 }
 
+/** Throws a TypeError for what is no codec. */
+export function expectCodec(where: string, codec: unknown): void {
+  const { size, decode, encode } = (codec ?? {}) as Partial<Codec<unknown>>;
+  if (typeof size !== "number" || typeof decode !== "function" || typeof encode !== "function")
+    throw new TypeError(`${where}: a codec such as u32 is needed, not ${typeof codec}`);
+}
+
 /** Decodes one value from bytes in this machine's byte order. A RangeError when there are too few. */
 export function decode<T>(codec: Codec<T>, from: Uint8Array): T {
   if (from.length < codec.size)

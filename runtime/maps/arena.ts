@@ -1,3 +1,4 @@
+import { expectCodec } from "../codec/codec.js";
 import { hostLittleEndian, Memory } from "../codec/memory.js";
 import type { Codec, Input, View } from "../codec/types.js";
 import { stateError } from "../errors.js";
@@ -52,11 +53,13 @@ export class ArenaMap extends BpfMap {
 
   /** A copy of the value at a place; a place that is not inside the arena is a RangeError. */
   read<T>(codec: Codec<T>, at: number | bigint): T {
+    expectCodec(this.where, codec);
     return codec.decode(this.#use(), this.#offset(at));
   }
 
   /** Writes a value to a place. */
   write<T>(codec: Codec<T>, at: number | bigint, value: Input<T>): void {
+    expectCodec(this.where, codec);
     const memory = this.#use();
     const offset = this.#offset(at);
     // Encoded aside first: a value that is refused changes nothing.
@@ -67,6 +70,7 @@ export class ArenaMap extends BpfMap {
 
   /** The value at a place, in place. Once the map is closed, every use of the view throws. */
   view<T>(codec: Codec<T>, at: number | bigint): View<T> {
+    expectCodec(this.where, codec);
     return codec.view(this.#use(), this.#offset(at));
   }
 

@@ -5,6 +5,7 @@ import { closedError, stateError } from "../errors.js";
 import { libbpf } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
 import { type Batched, batchSize, readBatches, updateBatch } from "./batch.js";
+import { expectIterable } from "./entry.js";
 import { EntryMap, type GetOptions } from "./hash.js";
 import { type MapHandle, valueBytes } from "./map.js";
 import { MappedMemory } from "./mapping.js";
@@ -55,6 +56,7 @@ export class ArrayMap<V> extends EntryMap<number, V> {
    */
   setMany(entries: Iterable<readonly [number, Input<V>]>, options?: GetOptions): void {
     const flags = this.lockFlag(options);
+    expectIterable(`${this.where}: setMany()`, entries);
     const batched = this.#batched;
     const size = batchSize(batched, 1024);
     let keys = new Uint32Array(0);
@@ -153,6 +155,6 @@ export class ArrayMap<V> extends EntryMap<number, V> {
 
   #checkIndex(index: number): void {
     if (!(Number.isInteger(index) && index >= 0 && index < this.maxEntries))
-      throw new RangeError(`${this.where}: index ${index} is outside 0 … ${this.maxEntries - 1}`);
+      throw new RangeError(`${this.where}: index ${String(index)} is outside 0 … ${this.maxEntries - 1}`);
   }
 }

@@ -150,10 +150,12 @@ export function createByOptions(
   kinds: readonly number[],
   sizes: readonly number[],
 ): number {
-  const { name = "", type = kinds[0], flags = 0, numaNode, extra } = options ?? {};
-  const where = `map "${name}"`;
+  if (typeof options !== "object" || options === null)
+    throw new TypeError(`create(): takes an object such as { maxEntries: 1024 }, not ${typeof options}`);
+  const { name = "", type = kinds[0], flags = 0, numaNode, extra } = options;
   if (typeof name !== "string" || !/^[\w.]{0,15}$/.test(name))
     throw new TypeError(`create(): a name is of letters, digits, "_" and ".", at most 15 — "" is one, too`);
+  const where = `map "${name}"`;
   if (type === undefined)
     throw new TypeError(`create(): which type of map? — create({ type: MapType.HASH, ... })`);
   unsigned(`${where}: type`, type);

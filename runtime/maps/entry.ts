@@ -113,3 +113,9 @@ export class Entry<K, V> {
     giveBack(this.#area);
   }
 }
+
+/** Throws a TypeError for what cannot be gone through. */
+export function expectIterable(where: string, value: unknown): void {
+  if (typeof (value as Partial<Iterable<unknown>> | undefined)?.[Symbol.iterator] !== "function")
+    throw new TypeError(`${where} takes an array or another iterable, not ${typeof value}`);
+}

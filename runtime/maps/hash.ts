@@ -5,7 +5,7 @@ import type { Codec, Input } from "../codec/types.js";
 import { EINVAL, ENOENT, ENOTSUPP, kernelBefore, libbpf, systemError } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
 import { type Batch, type Batched, batchSize, deleteBatch, readBatches, updateBatch, Walk } from "./batch.js";
-import { Entry } from "./entry.js";
+import { Entry, expectIterable } from "./entry.js";
 import { BpfMap, expectSizes, type MapHandle, valueBytes } from "./map.js";
 
 /** How a value is read. */
@@ -97,7 +97,7 @@ export abstract class EntryMap<K, V> extends BpfMap {
   /** The flags that options of a `set` ask for. */
   protected setFlags(options: SetOptions | undefined): number {
     if (options === undefined) return 0;
-    const name = options.mode ?? "any";
+    const name = options?.mode ?? "any";
     const mode = Object.hasOwn(modes, name) ? modes[name] : undefined;
     if (mode === undefined) throw new TypeError(`${this.where}: mode is "any", "create" or "replace"`);
     return mode | this.lockFlag(options);
@@ -225,6 +225,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
    */
   setMany(entries: Iterable<readonly [Input<K>, Input<V>]>, options?: SetOptions): void {
     const flags = this.setFlags(options);
+    expectIterable(`${this.where}: setMany()`, entries);
     // The kernel takes no modes in batches.
     if (flags & ~BPF_F_LOCK) {
       for (const [key, value] of entries) this.set(key, value, options);
@@ -261,6 +262,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
 
   /** Removes many keys, in batches where the kernel can (`bpf_map_delete_batch`); says how many were there. */
   deleteMany(keys: Iterable<Input<K>>): number {
+    expectIterable(`${this.where}: deleteMany()`, keys);
     let batch: WriteBatch | undefined;
     let count = 0;
     let deleted = 0;

@@ -29,7 +29,7 @@ abstract class MapOfMaps<K, M extends BpfMap> extends EntryMap<K, number> {
 
   /** Puts a map in (`bpf_map_update_elem`); it stays there when its handle is closed. */
   set(key: Input<K>, map: BpfMap, options?: SetOptions): void {
-    this.store(key, map.fd, this.setFlags(options));
+    this.store(key, map?.fd, this.setFlags(options));
   }
 
   /** Takes a map out (`bpf_map_delete_elem`) and says whether it was there. */
@@ -46,7 +46,7 @@ abstract class MapOfMaps<K, M extends BpfMap> extends EntryMap<K, number> {
     if (!template)
       throw stateError(this.where, "does not say what is in it — define it with __array(values, ...)");
     void this.fd;
-    const maxEntries = unsigned(`${this.where}: maxEntries`, options.maxEntries ?? template.maxEntries);
+    const maxEntries = unsigned(`${this.where}: maxEntries`, options?.maxEntries ?? template.maxEntries);
     if (maxEntries === 0) throw new RangeError(`${this.where}: maxEntries is 1 or more`);
     const fd = createFd(this.where, "inner", { ...template, maxEntries });
     return own(fd, () => this.#inner.create(mapHandleOf(`${this.name} inner`, fd)));

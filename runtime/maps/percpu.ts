@@ -1,4 +1,5 @@
 import { array, encode } from "../codec/codec.js";
+import { inside } from "../codec/path.js";
 import type { Codec, Input } from "../codec/types.js";
 import { EINVAL, libbpf, systemError } from "../ffi/native.js";
 import { possibleCpus } from "../kernel/system.js";
@@ -21,6 +22,15 @@ function sameForAll<V>(value: Input<V>): Input<V[]> {
   return Array<Input<V>>(possibleCpus()).fill(value) as Input<V[]>;
 }
 
+/** The bytes of a value of one CPU. */
+function encoded<V>(where: string, codec: Codec<V>, value: Input<V>): Uint8Array {
+  try {
+    return encode(codec, value as Input<NoInfer<V>>);
+  } catch (error) {
+    throw inside(where, error);
+  }
+}
+
 const BPF_F_CPU = 8n;
 
 /** Stores a value for one CPU, by the key that the entry holds. */
@@ -31,6 +41,7 @@ function storeOnCpu(
   cpu: number,
   value: Uint8Array,
 ): void {
+  if (typeof cpu !== "number") throw new TypeError(`${where}: CPU is a number, not ${typeof cpu}`);
   if (!Number.isInteger(cpu) || cpu < 0 || cpu >= possibleCpus())
     throw new RangeError(`${where}: CPU ${cpu} is outside 0 … ${possibleCpus() - 1}`);
   entry.setValueBytes(value);
@@ -65,7 +76,7 @@ export class PerCpuHashMap<K, V> extends HashMap<K, V[]> {
 
   /** Stores the value of one CPU and leaves those of the others as they are (`BPF_F_CPU`, kernel 7.0). */
   setCpu(key: Input<K>, cpu: number, value: Input<V>): void {
-    const bytes = encode(this.#value, value);
+    const bytes = encoded(`${this.where}: value`, this.#value, value);
     this.entry.setKey(key);
     storeOnCpu(this.where, this.fd, this.entry as Entry<never, never>, cpu, bytes);
   }
@@ -88,7 +99,7 @@ export class PerCpuArrayMap<V> extends ArrayMap<V[]> {
 
   /** Stores the value of one CPU and leaves those of the others as they are (`BPF_F_CPU`, kernel 7.0). */
   setCpu(index: number, cpu: number, value: Input<V>): void {
-    const bytes = encode(this.#value, value);
+    const bytes = encoded(`${this.where}: value`, this.#value, value);
     this.entry.setKey(index);
     storeOnCpu(this.where, this.fd, this.entry as Entry<never, never>, cpu, bytes);
   }

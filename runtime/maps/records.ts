@@ -189,7 +189,7 @@ export abstract class RecordMap<T> extends BpfMap {
     options: RecordOptions,
     take: (seen: number) => Taken<V> | undefined,
   ): AsyncIterableIterator<V> {
-    const { signal, latency = "auto" } = options;
+    const { signal, latency = "auto" } = options ?? {};
     if (latency !== "auto" && latency !== "low")
       throw new TypeError(`${this.where}: latency is "auto" or "low"`);
     if (signal !== undefined && !(signal instanceof AbortSignal))

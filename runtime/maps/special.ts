@@ -40,7 +40,7 @@ export class FdArray<F extends HasFd | number = number> extends EntryMap<number,
 
   /** Puts what the descriptor stands for into a slot (`bpf_map_update_elem`). */
   set(index: number, value: F, options?: SetOptions): void {
-    this.store(index, typeof value === "number" ? value : value.fd, this.setFlags(options));
+    this.store(index, typeof value === "number" ? value : value?.fd, this.setFlags(options));
   }
 
   /** Empties a slot (`bpf_map_delete_elem`) and says whether there was something in it. */

@@ -26,7 +26,10 @@ export class StructOps<S extends object = object> extends BpfMap {
     return this.#attach();
   }
 
-  /** What attaches such a map, while it is open: its owner knows it by that. */
+  /**
+   * What attaches such a map, while it is open: its owner knows it by that.
+   * @internal
+   */
   static attachOf(where: string, map: unknown): () => Link {
     if (typeof map !== "object" || map === null || !(#attach in map))
       throw new TypeError(`${where}: update() takes another struct_ops map`);

@@ -69,7 +69,7 @@ function checked(options: WithObjectOptions, run: unknown): WithObjectOptions {
   const { path, programs, beforeLoad, beforeAttach } = options ?? {};
   if (typeof path !== "string")
     throw new TypeError(`withObject(): path is the path of an object, not ${typeof path}`);
-  if (!Array.isArray(programs) || !programs.every((name) => typeof name === "string"))
+  if (!Array.isArray(programs) || !Array.from(programs).every((name) => typeof name === "string"))
     throw new TypeError(`withObject(): programs are names, not ${inspect(programs, { depth: 0 })}`);
   const twice = programs.find((name, index) => programs.indexOf(name) !== index);
   if (twice !== undefined) throw new TypeError(`withObject(): program "${twice}" is named twice`);

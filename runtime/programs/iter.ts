@@ -1,4 +1,5 @@
 import { closeSync, readSync } from "node:fs";
+import { expectCodec } from "../codec/codec.js";
 import { Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
 import { BpfError } from "../errors.js";
@@ -122,6 +123,7 @@ export class Iter<How extends Target = "section"> extends BaseProgram {
 
   /** What the program writes, record by record; a last record that is cut short is a {@link BpfError}. */
   *records<T>(codec: Codec<T>, ...target: IterArguments<How>): IterableIterator<T> {
+    expectCodec(`${this.where}: records()`, codec);
     const { size } = codec;
     if (!Number.isInteger(size) || size < 1)
       throw new RangeError(`${this.where}: records of ${size} bytes cannot be told apart`);

@@ -72,7 +72,9 @@ function withTexts<T>(texts: readonly string[], run: (at: bigint) => T): T {
 /** Cookies, one for each of the `count` that they belong to. */
 function cookies(value: unknown, count: number, name = "cookies"): bigint[] | undefined {
   if (value === undefined) return undefined;
-  const found = list(value, name, (each) => (name === "cookies" ? cookie(each)! : u64(each, name)));
+  const found = list(value, name, (each) =>
+    name === "cookies" && each !== undefined ? cookie(each)! : u64(each, name),
+  );
   if (found.length === count) return found;
   throw new RangeError(`attach(): ${name} has ${found.length} elements, not ${count}, one for each function`);
 }

@@ -29,6 +29,10 @@ export interface PerfEventOptions extends CookieOptions {
 export class PerfEvent extends BaseProgram {
   /** Attaches to an event of your own, by its descriptor, or opens it (`bpf_program__attach_perf_event_opts`). */
   attach(target: ({ readonly fd: number } | PerfEventTarget) & PerfEventOptions): Link {
+    if (typeof target !== "object" || target === null)
+      throw new TypeError(
+        `${this.where}: names no event — attach({ type, config, period }) or attach({ fd })`,
+      );
     const settings = {
       bpf_cookie: cookie(target.cookie),
       force_ioctl_attach: flag(target.forceIoctl, "forceIoctl"),

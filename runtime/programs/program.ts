@@ -30,9 +30,9 @@ export class Program<How extends Target = "section"> extends BaseProgram {
   attach(...[target]: How extends "section" ? [target?: RawTarget] : [target: RawTarget]): Link {
     if (target === undefined)
       return this.attached("bpf_program__attach", (pointer) => libbpf.bpf_program__attach(pointer));
-    const { attachType, flags } = target;
+    const { attachType, flags } = target ?? {};
     return this.linkedTo({
-      target_fd: descriptor(target.target, "target"),
+      target_fd: descriptor(target?.target, "target"),
       attach_type: attachType === undefined ? undefined : integer(attachType, "attachType", 0, 0xffff),
       flags: flags === undefined ? 0 : integer(flags, "flags", 0, 0xffff_ffff),
     });
@@ -60,7 +60,7 @@ export class Program<How extends Target = "section"> extends BaseProgram {
    * @param options.attachType `BPF_*`: the kernel does not tell it, and some kinds cannot be attached without.
    */
   static open(target: KernelTarget, options: { readonly attachType?: number } = {}): OpenProgram {
-    const { attachType } = options;
+    const { attachType } = options ?? {};
     if (attachType !== undefined) integer(attachType, "attachType", 0, 0xffff, "open()");
     const { where, fd } = openFromKernel("program", target);
     try {

@@ -80,6 +80,8 @@ export function testRun(
   fd: number,
   input: TestRunInput,
 ): TestRunResult {
+  if (typeof input !== "object" || input === null)
+    throw new TypeError(`${where}: testRun() takes an object such as { data, ctx }, not ${typeof input}`);
   const { ctx } = input as { readonly ctx?: unknown };
   const isObject = typeof ctx === "object" && ctx !== null && !(ctx instanceof Uint8Array);
   const codec = isObject ? contexts.get(program) : undefined;
@@ -184,7 +186,9 @@ function sizeOf(where: string, bytes: Uint8Array | undefined): number {
 
 function u32(where: string, input: TestRunInput, name: "repeat" | "flags" | "cpu"): number {
   const value = input[name] ?? 0;
-  return value === value >>> 0 ? value : integer(value, name, 0, 0xffff_ffff, `${where}: testRun()`);
+  return typeof value === "number" && value === value >>> 0
+    ? value
+    : integer(value, name, 0, 0xffff_ffff, `${where}: testRun()`);
 }
 
 /** Writes an address in two halves: as a bigint it would take as long as all the rest. */

@@ -59,7 +59,7 @@ export class RawTracepoint<How extends Target = "section"> extends BaseProgram {
 export class Tracing extends BaseProgram {
   /** Attaches to what it was loaded for (`bpf_program__attach_trace`). A cookie needs kernel 5.15; of `tp_btf`, 6.10. */
   attach(options: CookieOptions = {}): Link {
-    const wanted = cookie(options.cookie);
+    const wanted = cookie(options?.cookie);
     if (wanted === undefined) return this.linkedRaw(undefined, undefined);
     const todo = { EINVAL: "a cookie needs kernel 5.15; of tp_btf, 6.10" };
     return this.linkedTo({ target_fd: 0, tracing_cookie: wanted }, todo);
@@ -105,7 +105,7 @@ export class Freplace extends BaseProgram {
    */
   attach(target?: FreplaceTarget): Link {
     if (target === undefined) return this.linkedRaw(undefined, undefined);
-    const fd = descriptor(target.program?.fd, "program");
+    const fd = descriptor(target?.program?.fd, "program");
     return this.attached("bpf_program__attach_freplace", (pointer) =>
       libbpf.bpf_program__attach_freplace(pointer, fd, text(target.function, "function")),
     );

@@ -93,6 +93,10 @@ export function skeleton<S extends Shape, O extends SkeletonOptions = SkeletonOp
     configure?: ((opened: Opened<S>) => void) | undefined,
     options?: SkeletonOptions,
   ): Loaded<S> => {
+    if (configure !== undefined && typeof configure !== "function")
+      throw new TypeError(
+        `${spec.name}: configure is a function that gets what is opened, not ${typeof configure}`,
+      );
     const opened = open(options);
     try {
       configure?.(opened);

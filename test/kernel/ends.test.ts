@@ -1,7 +1,16 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { describeKernel, expectNothingLeft, remaining, slower, start, uniqueName } from "./kernel.js";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  describeKernel,
+  expectNothingLeft,
+  kernelIds,
+  remaining,
+  slower,
+  start,
+  stillThere,
+  uniqueName,
+} from "./kernel.js";
 
 /** The packages as they are built: another copy of the runtime. */
 const built = existsSync(new URL("../../runtime/dist/index.js", import.meta.url));
@@ -18,6 +27,18 @@ const onLoopback = (): string =>
     .stdout.match(/xdpgeneric|direct-action|by_tc/g)
     ?.join(" ") ?? "";
 
+/** `BPF_TSGEN_ENDS=1` writes the table anew. */
+const page = new URL("table/ENDS.md", import.meta.url);
+const INTRODUCTION = `# Ways to end a process
+
+What it was doing, how it ended, its exit status or the signal that it ended by, and what was left in the kernel: links,
+programs and maps by their ids, as \`bpftool link\`, \`prog\` and \`map\` find them. \`test/kernel/ends.test.ts\` makes the table and
+holds it to what it sees. The last column is XDP attached by netlink (\`xdp.attach\`), for which the kernel has no link:
+only the process itself can detach it, and nobody can on SIGKILL and abort.`;
+
+/** The others hear nothing before the verifier is done. */
+const whileLoading = new Set(["signal", "exit", "throw", "abort"]);
+
 /** Starts children/ends.ts, ends it, and tells what became of it. */
 async function end(doing: string, how: string, signal?: NodeJS.Signals) {
   const name = uniqueName();
@@ -26,18 +47,43 @@ async function end(doing: string, how: string, signal?: NodeJS.Signals) {
   if (doing === "loading") await new Promise((resolve) => setTimeout(resolve, 700));
   else if (how.startsWith("signal") || how.startsWith("handled"))
     expect(remaining(name).length).toBeGreaterThan(0);
+  // By their ids, as bpftool finds them: links, programs and maps. BTF and what is just being made has none.
+  const ids = doing === "loading" ? [] : kernelIds(child.process.pid!);
+  if (doing !== "loading") expect(new Set(ids.map((id) => id.split("_")[0])).size).toBe(3);
   if (signal) child.process.kill(signal);
   else child.process.stdin!.write("end\n");
   if (how === "handled, and goes on") {
     await child.says("handled");
     await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(remaining(name).length).toBeGreaterThan(0);
+    if (doing !== "loading") expect(remaining(name).length).toBeGreaterThan(0);
     // It listened once: the next one is as if it never had.
     child.process.kill(signal);
   }
   const { code, signal: by, err } = await child.ended;
   await expectNothingLeft(name);
+  expect(stillThere(ids)).toEqual([]);
+  note(doing, how, signal, by ?? code, "nothing");
   return { code, signal: by, err };
+}
+
+/** What test/kernel/table/ENDS.md tells: by way and by what the process was doing, its status and what was left. */
+const cells = new Map<string, string>();
+function note(doing: string, how: string, signal: string | undefined, status: unknown, left: string): void {
+  cells.set(`${title(how, signal)} | ${doing}`, `${status}, ${left}`);
+}
+
+const words: Readonly<Record<string, string>> = {
+  signal: "",
+  handled: ", handled: close(), exit(3)",
+  "handled, and goes on": ", handled and ignored; then again",
+  exit: "`process.exit(7)` in a handler",
+  throw: "uncaught exception in a handler",
+  reject: "unhandled rejection",
+  abort: "`process.abort()`",
+  finish: "nothing more to do, nothing closed",
+};
+function title(how: string, signal: string | undefined): string {
+  return signal ? `${signal}${words[how]}` : words[how]!;
 }
 
 const ways: readonly (readonly [how: string, signal: NodeJS.Signals | undefined, wanted: object])[] = [
@@ -61,14 +107,14 @@ describeKernel("the end of a process", () => {
   });
   afterAll(() => void ip("netns", "delete", namespace));
 
-  test.concurrent.each(ways)("attached, %s %s: nothing is left", async (how, signal, wanted) => {
-    expect(await end("attached", how, signal)).toMatchObject(wanted);
+  describe.each(["attached", "iterating"])("%s", (doing) => {
+    test.concurrent.each(ways)("%s %s: nothing is left", async (how, signal, wanted) => {
+      expect(await end(doing, how, signal)).toMatchObject(wanted);
+    });
   });
 
   // On an emulated machine the verifier takes minutes for what these interrupt.
-  test
-    .skipIf(slower > 1)
-    .concurrent.each(ways.filter(([how]) => ["signal", "exit", "throw", "abort"].includes(how)))(
+  test.skipIf(slower > 1).concurrent.each(ways.filter(([how]) => whileLoading.has(how)))(
     "loading, %s %s: nothing is left",
     async (how, signal, wanted) => {
       expect(await end("loading", how, signal)).toMatchObject(wanted);
@@ -95,6 +141,7 @@ describeKernel("the end of a process", () => {
       const { code, signal: by, err } = await child.ended;
       expect({ code, signal: by, err }).toMatchObject(wanted);
       expect(onLoopback()).toBe(unseen ? "xdpgeneric" : "");
+      note("without a link", how, signal, by ?? code, unseen ? "XDP" : "nothing");
       if (unseen) ip("-n", namespace, "link", "set", "dev", "lo", "xdpgeneric", "off");
       await expectNothingLeft(name);
     },
@@ -139,5 +186,19 @@ describeKernel("the end of a process", () => {
       out: "worker 0 null SIGKILL\nworker 1 5 null\n",
     });
     await expectNothingLeft(name);
+  });
+
+  test("the table of all of this is as it was seen", (context) => {
+    const doings = ["attached", "iterating", "loading", "without a link"];
+    const loading = ways.filter(([how]) => whileLoading.has(how)).length;
+    if (cells.size < 3 * ways.length + loading) context.skip("not all of the above ran");
+    const rows = ways.map(([how, signal]) => {
+      const row = title(how, signal);
+      return `| ${row} | ${doings.map((doing) => cells.get(`${row} | ${doing}`) ?? "as attached, once it is loaded or refused").join(" | ")} |`;
+    });
+    const text = `${INTRODUCTION}\n\n| the end | ${doings.join(" | ")} |\n|${" --- |".repeat(5)}\n${rows.join("\n")}\n`;
+    if (process.env.BPF_TSGEN_ENDS === "1") writeFileSync(page, text);
+    // The tests may have been taken to another machine without it.
+    if (existsSync(page)) expect(text).toBe(readFileSync(page, "utf8"));
   });
 });

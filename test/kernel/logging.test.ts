@@ -1,5 +1,9 @@
+import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { describeKernel, expectNothingLeft, run, uniqueName } from "./kernel.js";
+
+/** The packages as they are built: another copy of the runtime. */
+const built = existsSync(new URL("../../runtime/dist/index.js", import.meta.url));
 
 /** What a case of children/logging.ts saw. */
 async function seen(what: string): Promise<unknown> {
@@ -30,6 +34,16 @@ describeKernel("what libbpf says", () => {
     // libbpf has nothing to say of an attachment that goes well.
     expect(["nothing", "ERR_BPF_CLOSED"]).toContain(rest[0]);
     expect(rest.slice(2)).toEqual(["nothing", null, null, null, null]);
+  });
+
+  test.skipIf(!built).concurrent("two copies of the runtime in one process: each hears its own", async () => {
+    expect(await seen("copies")).toEqual({
+      first: [true, false],
+      second: [true, true],
+      programs: ["null_pointer", "refused", "unchecked_packet"],
+      logs: [true, true, true],
+      mixed: true,
+    });
   });
 
   test.concurrent("threads that load at the same time get each its own verifier's log", async () => {

@@ -4,7 +4,7 @@ import cluster from "node:cluster";
 import { setLogger, xdp } from "../../../runtime/index.js";
 import { Kernel } from "../../fixtures/kernel.skel.js";
 import { Refusals } from "../../fixtures/refusals.skel.js";
-import { only } from "../child.js";
+import { only, trigger } from "../child.js";
 
 const [doing, how, name] = process.argv.slice(2) as [string, string, string];
 
@@ -48,6 +48,27 @@ switch (doing) {
       end();
     });
     break;
+  case "iterating": {
+    const kernel = Kernel.attach(only("emit"), { name });
+    kept = kernel;
+    kernel.bss.target = process.pid;
+    setInterval(trigger, 5, 1).unref();
+    let ending = false;
+    process.stdin.once("data", () => {
+      process.stdin.destroy();
+      ending = true;
+    });
+    let count = 0;
+    for await (const _ of kernel.maps.records) {
+      if (++count === 10) console.log("ready");
+      if (!ending) continue;
+      // Inside of the loop, with the record in hand.
+      end();
+      if (how === "finish") break;
+      ending = false;
+    }
+    break;
+  }
   case "netlink": {
     // No link of the kernel's: only the runtime itself can take it away.
     const kernel = Kernel.load(only("by_xdp"), { name });

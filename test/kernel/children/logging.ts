@@ -123,6 +123,38 @@ const cases: Record<string, () => unknown> = {
     return codes;
   },
 
+  /** Two copies of the runtime, turn by turn: each hears what is its own. */
+  async copies() {
+    const other = (await import(
+      "../../../runtime/dist/index.js"
+    )) as unknown as typeof import("../../../runtime/index.js");
+    const heard: [own: number, others: number] = [0, 0];
+    setLogger(() => heard[0]++);
+    const own = refuse("null_pointer");
+    await null;
+    const first = [...heard];
+    setLogger(null);
+    other.setLogger(() => heard[1]++);
+    const object = other.BpfObject.open(fixture("kernel-refused.bpf.o"), { name });
+    let error: BpfError | undefined;
+    try {
+      object.load();
+    } catch (thrown) {
+      error = thrown as BpfError;
+    }
+    await null;
+    other.setLogger(null);
+    const second = [...heard];
+    const again = refuse("unchecked_packet");
+    return {
+      first: first.map((count) => count > 0),
+      second: [second[0] === first[0], second[1]! > 0],
+      programs: [own.program, error?.program, again.program],
+      logs: [own, error, again].map((each) => each?.log?.includes("processed")),
+      mixed: error instanceof other.BpfError && !(own instanceof other.BpfError),
+    };
+  },
+
   /** Threads that load at the same time each get their own logs. */
   async threads() {
     const workers = threads.slice(1).map((_, i) => startWorker(`thread ${i + 1}`));

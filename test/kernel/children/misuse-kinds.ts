@@ -7,7 +7,7 @@ import { fixture } from "../../fixtures/fixtures.js";
 import { KernelMaps } from "../../fixtures/kernel-maps.skel.js";
 import { KernelPrograms } from "../../fixtures/kernel-programs.skel.js";
 import { trigger } from "../child.js";
-import { assault, assaultAll, attempt, prefixed, report, wrongs } from "./assault.js";
+import { assault, assaultAll, attempt, ended, madeByHand, prefixed, report, wrongs } from "./assault.js";
 
 const state = process.argv[3]!;
 
@@ -239,6 +239,7 @@ switch (state) {
     const kernel = loadMaps();
     const parts = partsOfMaps(kernel);
     kernel.close();
+    ended();
     assaultAll("closed", parts, kernel);
     break;
   }
@@ -258,12 +259,21 @@ switch (state) {
     const links = { link: kernel.programs.on_clock.attach({ type: 1, config: 0, period: 1_000_000_000 }) };
     const parts = { ...prefixed("programs", kernel.programs), ...prefixed("maps", kernel.maps), ...links };
     kernel.close();
+    ended();
     assaultAll("closed", parts, kernel);
     runAll(kernel);
     break;
   }
   case "made": {
-    assault("BpfMap", runtime.BpfMap);
+    for (const each of [
+      runtime.BpfMap,
+      runtime.BaseProgram,
+      runtime.Program,
+      runtime.Link,
+      runtime.StructOps,
+    ])
+      assault(each.name, each);
+    assault("Memory", runtime.Memory);
     assault("probe", runtime.probe);
     for (const wrong of wrongs)
       for (const [name, value] of Object.entries(runtime)) {
@@ -290,6 +300,7 @@ switch (state) {
   }
   case "forged": {
     const kernel = loadMaps();
+    madeByHand();
     forge(kernel);
     for (const map of Object.values(kernel.maps)) attempt("release", () => BpfMap.release(map));
     for (const map of Object.values(kernel.maps)) attempt("release again", () => BpfMap.release(map));

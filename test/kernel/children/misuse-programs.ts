@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { Link, Program } from "../../../runtime/index.js";
 import { KernelKinds } from "../../fixtures/kernel-kinds.skel.js";
 import { libcPathOfThis } from "../child.js";
-import { assault, assaultAll, attempt, prefixed, report, wrongs } from "./assault.js";
+import { assault, assaultAll, attempt, ended, prefixed, report, wrongs } from "./assault.js";
 
 const state = process.argv[3]!;
 execFileSync("ip", ["link", "set", "lo", "up"]);
@@ -109,6 +109,7 @@ if (state === "loaded") {
 } else {
   parts.opened.close();
   kinds.close();
+  ended();
   assaultAll("closed", parts, kinds);
   nearlyRight();
 }

@@ -3,8 +3,9 @@
 import * as runtime from "../../../runtime/index.js";
 import { BpfObject, codecs, RingBuffer, tc, u32, u64, withObject, xdp } from "../../../runtime/index.js";
 import { fixture } from "../../fixtures/fixtures.js";
+import { KernelStructOps } from "../../fixtures/kernel-struct-ops.skel.js";
 import { trigger } from "../child.js";
-import { assault, attempt, report, wrongs } from "./assault.js";
+import { assault, attempt, ended, madeByHand, report, wrongs } from "./assault.js";
 
 const path = new URL("../../fixtures/parity.bpf.o", import.meta.url).pathname;
 const object = BpfObject.open(fixture("parity.bpf.o")).load();
@@ -67,7 +68,19 @@ function useAll(): void {
       }
 }
 
-if (process.argv[3] === "closed") object.close();
+const ops = KernelStructOps.load((opened) => {
+  opened.maps.bare.autocreate = false;
+  // Another test looks for the one of this name in the kernel's list.
+  opened.maps.nothing.shadow.name = "bpf_tsgen_wrong";
+});
+const { nothing } = ops.maps;
+if (process.argv[3] === "closed") {
+  object.close();
+  ops.close();
+  ended();
+}
+assault("struct_ops", nothing);
 useAll();
+madeByHand();
 attempt("a link made by hand", () => assault("TcFilter", Object.create(runtime.TcFilter.prototype)));
 await report();

@@ -1,10 +1,10 @@
 // The states of `kernel.bpf.o` and of objects without a skeleton, called with everything that is wrong.
 import * as runtime from "../../../runtime/index.js";
-import { BpfObject } from "../../../runtime/index.js";
+import { BpfObject, Memory } from "../../../runtime/index.js";
 import { fixture } from "../../fixtures/fixtures.js";
 import { Kernel } from "../../fixtures/kernel.skel.js";
 import { only, trigger } from "../child.js";
-import { assault, assaultAll, attempt, prefixed, report, wrongs } from "./assault.js";
+import { assault, assaultAll, attempt, ended, prefixed, report, wrongs } from "./assault.js";
 
 const state = process.argv[3]!;
 
@@ -36,6 +36,7 @@ switch (state) {
     using other = Kernel.open();
     assault("opened", other);
     // Now consumed or closed, as it happens.
+    ended();
     assaultAll("consumed", parts, other);
     opened.close();
     assaultAll("closed opened", parts, opened);
@@ -49,6 +50,8 @@ switch (state) {
     kernel.detach();
     const parts = partsOf(kernel);
     for (const [part, target] of Object.entries(parts)) assault(`loaded.${part}`, target);
+    assault("loaded", kernel);
+    ended();
     assaultAll("loaded and closed", parts, kernel);
     break;
   }
@@ -56,6 +59,7 @@ switch (state) {
     const kernel = Kernel.load();
     const parts = partsOf(kernel);
     kernel.close();
+    ended();
     assaultAll("closed", parts, kernel);
     break;
   }
@@ -78,7 +82,11 @@ switch (state) {
     assaultAll("object", prefixed("programs", object.programs()), object);
     const loaded = BpfObject.open(fixture("kernel.bpf.o")).load();
     const parts = { ...prefixed("programs", loaded.programs()), ...prefixed("maps", loaded.maps()) };
-    assaultAll("loaded object", parts, loaded);
+    const memory = Memory.alloc(64);
+    assaultAll("loaded object", { ...parts, memory }, loaded);
+    ended();
+    memory.release("memory");
+    assault("released memory", memory);
     assaultAll("closed object", parts, loaded);
     for (const [name, value] of Object.entries(runtime)) {
       // Functions, not classes: what their constructors take is the runtime's own.
