@@ -24,6 +24,7 @@ export {
 
 /** `EINVAL`, `ENOENT`, … as libbpf returns them: negative. */
 export const ENOENT = -2;
+export const E2BIG = -7;
 export const EEXIST = -17;
 export const EINVAL = -22;
 export const ENOSPC = -28;

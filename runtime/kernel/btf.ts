@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Btf, type BtfFunc, parseBtf } from "../btf/index.js";
 import { BpfError } from "../errors.js";
-import { borrow, check, giveBack, libbpf, libc } from "../ffi/native.js";
+import { borrow, check, E2BIG, giveBack, libbpf, libc } from "../ffi/native.js";
 import { openFromKernel, walkIds } from "./objects.js";
 
 /** What the kernel says of the types of one of its modules, or of an object that was loaded (`struct bpf_btf_info`). */
@@ -60,7 +60,15 @@ function btfInfo(
     view.setUint32(NAME + 8, NAME_SIZE, true);
     if (room > 0) view.setBigUint64(0, BigInt(area.address + NAME_SIZE), true);
     view.setUint32(BTF_SIZE, room, true);
-    check(where, "bpf_obj_get_info_by_fd", libbpf.bpf_obj_get_info_by_fd(fd, bytes, new Uint32Array([SIZE])));
+    const ask = (size: number): number => libbpf.bpf_obj_get_info_by_fd(fd, bytes, new Uint32Array([size]));
+    let asked = ask(SIZE);
+    // Kernels before 5.11 have no names for them, and only those of what was loaded.
+    if (asked === E2BIG) {
+      view.setBigUint64(NAME, 0n, true);
+      view.setUint32(NAME + 8, 0, true);
+      asked = ask(NAME);
+    }
+    check(where, "bpf_obj_get_info_by_fd", asked);
     const name = new TextDecoder().decode(area.bytes.slice(0, area.bytes.indexOf(0)));
     return {
       info: {

@@ -18,10 +18,10 @@ describeKernel("leaks", () => {
       ? ([
           ["maps", 200],
           ["programs", 40],
-        ] as [string, number][])
+          ["scarce", 3, "prlimit", "--nofile=200:200"],
+          ["frozen", 100],
+        ] as [string, number, ...string[]][])
       : []),
-    ["scarce", 3, "prlimit", "--nofile=200:200"],
-    ["frozen", 100],
   ] as [string, number, ...string[]][])(
     "%s, %i times over, leaves no descriptor, mapping, map or program, and no memory to speak of",
     async (what, cycles, ...prefix) => {

@@ -31,7 +31,7 @@ export function boot(
   // Without cx16, kernels from 6.18 on have no kmalloc_nolock(), which local storage and arenas live by, but in caches
   // that are checked (slab_debug).
   const args = [
-    ...["-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max,-cx16", "-m", "1280", "-nodefaults"],
+    ...["-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max,-cx16", "-m", "2048", "-nodefaults"],
     ...["-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio", "-serial", `file:${said}`],
     ...["-kernel", kernel.image, "-initrd", initramfs, "-append"],
     [

@@ -174,6 +174,7 @@ export function writeInitramfs(
     join(folder, "etc/passwd"),
     "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
   );
+  writeFileSync(join(folder, "etc/os-release"), "ID=debian\nVERSION_ID=12\n");
   output("sh", ["-ec", 'find . | cpio --quiet -o -H newc > "$1"', "sh", file], { cwd: folder });
   rmSync(folder, { recursive: true });
 }

@@ -1,6 +1,6 @@
 // What outlives what: one case each, named by the first argument; prints what was seen, as JSON.
 import { execFileSync } from "node:child_process";
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket } from "node:dgram";
 import { closeSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { libc, perfEventOpen } from "../../../runtime/ffi/native.js";
@@ -8,6 +8,7 @@ import { KernelHalves } from "../../fixtures/kernel-halves.skel.js";
 import { KernelMaps } from "../../fixtures/kernel-maps.skel.js";
 import { KernelPrograms } from "../../fixtures/kernel-programs.skel.js";
 import { trigger } from "../child.js";
+import { datagrams } from "../table/world.js";
 
 const [what, name] = process.argv.slice(2) as [string, string];
 const SOCKET = 5;
@@ -36,18 +37,6 @@ function thrown(action: () => unknown): string {
   } catch (error) {
     return (error as { code?: string }).code ?? String(error);
   }
-}
-
-async function bound(): Promise<{ socket: Socket; fd: number; received(): Promise<void> }> {
-  const socket = createSocket("udp4");
-  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
-  const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
-  const received = async (): Promise<void> => {
-    const message = new Promise((resolve) => socket.once("message", resolve));
-    socket.send("x", socket.address().port, "127.0.0.1");
-    await message;
-  };
-  return { socket, fd, received };
 }
 
 const cases: Record<string, () => unknown> = {
@@ -159,22 +148,22 @@ const cases: Record<string, () => unknown> = {
   },
 
   /** The number of a closed socket soon is another's. */
-  async socket() {
+  socket() {
     using kernel = load("on_socket");
     const { on_socket } = kernel.programs;
-    const first = await bound();
+    const first = datagrams();
     const old = on_socket.attach({ socket: first.fd });
-    first.socket.close();
-    const second = await bound();
+    first.close();
+    const second = datagrams();
     const link = on_socket.attach({ socket: second.fd });
     old.destroy();
-    await second.received();
+    second.receive();
     const kept = kernel.bss.runs[SOCKET];
     link.disconnect();
     link.destroy();
-    await second.received();
+    second.receive();
     const disconnected = kernel.bss.runs[SOCKET];
-    second.socket.close();
+    second.close();
     return { same: first.fd === second.fd, kept: String(kept), disconnected: String(disconnected) };
   },
 

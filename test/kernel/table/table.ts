@@ -62,6 +62,12 @@ export const reasons: readonly Reason[] = [
     why: "this kernel has no tracing programs for many functions; libbpf has the section since 1.8",
   },
   {
+    sections: /^(fentry|fexit|fsession)\.multi\.s\//,
+    step: "attaches",
+    errors: ["EINVAL"],
+    why: "this kernel does not let the callers of one of the functions sleep",
+  },
+  {
     sections: /^fsession(\.s)?\//,
     step: "loads",
     errors: ["EINVAL"],
