@@ -69,7 +69,8 @@ describe.skipIf(missing.length > 0)("a repository with the step of CI", () => {
     rmSync(clone, { recursive: true, force: true });
     git(folder, "clone", "-q", repository, clone);
     symlinkSync(join(repository, "node_modules"), join(clone, "node_modules"));
-    const { status, stdout } = run(clone, "sh", "-ec", step);
+    // What npx would start, without npx, which takes longer than all the rest.
+    const { status, stdout } = run(clone, "sh", "-ec", step.replaceAll("npx ", "node_modules/.bin/"));
     return { status, report: stdout.split("\n").slice(1).join("\n") };
   };
   /** What the compiler says of the application. */
