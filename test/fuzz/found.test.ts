@@ -466,7 +466,7 @@ describe("objects that exhaust", () => {
     const before = process.memoryUsage.rss();
     const { text, refusal, ms } = outcome(object, "skeleton", { embed: "none" });
     expect(refusal !== undefined, refusal).toBe(isRefused);
-    expect(ms).toBeLessThan(2_000);
+    expect(ms).toBeLessThan(10_000);
     expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(512);
     if (text !== undefined && text.length < 2 ** 22) expect(violations(text)).toEqual([]);
   });
@@ -483,7 +483,7 @@ describe("objects that exhaust", () => {
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
     }
-    expect(since()).toBeLessThan(2_000);
+    expect(since()).toBeLessThan(10_000);
     expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(512);
   });
 });

@@ -195,7 +195,10 @@ describeKernel("introspection", () => {
     expect(JSON.parse(out)).toEqual({
       code: "ERR_BPF_LIBRARY",
       syscall: "libbpf_major_version",
-      message: "libbpf_major_version: this libbpf has no such function — install libbpf 1.1 or newer",
+      // Behind it comes the package, where the distribution is known.
+      message: expect.stringMatching(
+        /^libbpf_major_version: this libbpf has no such function — install libbpf 1\.1 or newer/,
+      ),
     });
     const { major, minor } = libbpfVersion();
     if (1000 * major + minor >= 1004) return;
