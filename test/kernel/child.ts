@@ -20,3 +20,14 @@ export function trigger(times = 1): void {
 export function libcPathOfThis(): string {
   return /\/\S*libc[.-]\S*so\S*/.exec(readFileSync("/proc/self/maps", "utf8"))![0];
 }
+
+/** What an action throws, in one line; "nothing" when it does not. */
+export function complain(action: () => unknown): string {
+  try {
+    action();
+    return "nothing";
+  } catch (error) {
+    const { name, code, message } = error as Error & { code?: string };
+    return `${name} ${code} ${message}`;
+  }
+}

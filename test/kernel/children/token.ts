@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import type * as Koffi from "koffi";
 import { BpfMap, codecs, HashMap } from "../../../runtime/index.js";
 import { Kernel } from "../../fixtures/kernel.skel.js";
-import { only } from "../child.js";
+import { complain, only } from "../child.js";
 
 const koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
 const syscall = koffi.load(null).func("long syscall(long, long, str, long, str, long)");
@@ -30,15 +30,6 @@ const mount = koffi.load(null).func("long syscall(long, long, long, long)")(FSMO
 if (mount < 0) throw new Error(`fsmount: errno ${koffi.errno()}`);
 call("move_mount", MOVE_MOUNT, mount, "", AT_FDCWD, folder, MOVE_MOUNT_F_EMPTY_PATH);
 
-const complain = (action: () => unknown): string => {
-  try {
-    action();
-    return "nothing";
-  } catch (error) {
-    const { name, code, message } = error as Error & { code?: string };
-    return `${name} ${code} ${message}`;
-  }
-};
 const said: Record<string, unknown> = {};
 // The system's own folder for pins is looked at by libbpf when it is told of no other.
 process.env.LIBBPF_BPF_TOKEN_PATH = "";

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { Kernel } from "../../fixtures/kernel.skel.js";
-import { only } from "../child.js";
+import { complain, only } from "../child.js";
 
 execFileSync("ip", ["link", "set", "lo", "up"]);
 const kernel = Kernel.load(only("by_xdp", "by_xdp_too"));
@@ -12,15 +12,6 @@ const send = async (): Promise<string> => {
   await new Promise((resolve) => socket.send("x", 9, "127.0.0.1", resolve));
   await new Promise((resolve) => setTimeout(resolve, 20));
   return String(kernel.bss.packets - before);
-};
-const complain = (action: () => unknown): string => {
-  try {
-    action();
-    return "nothing";
-  } catch (error) {
-    const { name, code, message } = error as Error & { code?: string };
-    return `${name} ${code} ${message}`;
-  }
 };
 const said: Record<string, string> = {};
 const { by_xdp, by_xdp_too } = kernel.programs;
