@@ -19,6 +19,7 @@ export class Readiness {
   readonly #watch: Watch;
   #resolve: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #look: NodeJS.Immediate | undefined;
   #watching = false;
   #coalescing = false;
   #lastWake = 0;
@@ -52,6 +53,7 @@ export class Readiness {
 
   close(): void {
     this.cancel();
+    clearImmediate(this.#look);
     this.#watch.close();
   }
 
@@ -61,7 +63,10 @@ export class Readiness {
       this.#watch.start();
       // A perf event says once that it has records, and says it to whoever begins to watch; what is told at that
       // moment, in the loop's next turn, comes to nobody. So the records are looked at once more after it.
-      setImmediate(() => setImmediate(() => this.cancel()));
+      clearImmediate(this.#look);
+      this.#look = setImmediate(() => {
+        this.#look = setImmediate(() => this.cancel());
+      });
     }
     this.#watching = true;
     this.#watch.keepAlive(true);
