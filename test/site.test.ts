@@ -95,7 +95,11 @@ describe.skipIf(missing.length > 0)("in a browser", () => {
     const said: string[] = [];
     tab.on("console", (message) => said.push(`${tab.url()}: ${message.text()}`));
     tab.on("pageerror", (error) => said.push(`${tab.url()}: ${error.message}`));
-    tab.on("requestfailed", (request) => said.push(`${tab.url()}: cannot get ${request.url()}`));
+    // A page that is left while its pictures are still being read takes them back.
+    tab.on("requestfailed", (request) => {
+      const why = request.failure()?.errorText;
+      if (why !== "net::ERR_ABORTED") said.push(`${tab.url()}: cannot get ${request.url()}: ${why}`);
+    });
     for (const { path } of pages) {
       await tab.goto(url(path));
       const { wide, width } = await tab.evaluate(() => {
