@@ -17,6 +17,8 @@ export interface Generated {
  * Generates the skeleton of a BPF object. The same bytes and options give the same text.
  *
  * ```ts
+ * import { readFileSync } from "node:fs";
+ *
  * const { text } = generate(readFileSync("watch.bpf.o"), { file: "watch.bpf.o" });
  * ```
  * @param bytes the object, as `clang -g -target bpf` or `bpftool gen object` wrote it.

@@ -35,6 +35,8 @@ export interface Hole {
  * Tells what is in a BPF object: programs, maps, global variables, and the types that they need with their layouts.
  *
  * ```ts
+ * import { readFileSync } from "node:fs";
+ *
  * const { maps } = inspect(readFileSync("watch.bpf.o"), { file: "watch.bpf.o" });
  * for (const { name, class: of } of maps) console.log(name, of); // live HashMap<number, Event>
  * ```

@@ -29,13 +29,28 @@ export interface Block {
 }
 
 /** All blocks, in the order of the pages. */
-export const blocks: readonly Block[] = documents.flatMap((document) =>
-  marked.lexer(read(document)).flatMap((token): Block[] => {
+export const blocks: readonly Block[] = documents.flatMap((document) => blocksOf(document, read(document)));
+
+/** The examples in the doc comments of both packages, which editors and the API reference show. */
+export const examples: readonly Block[] = ["runtime", "generator"].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !/\b(dist|node_modules|project)\b/.test(file))
+    .map((file) => `${folder}/${file}`)
+    .flatMap((file) =>
+      [...read(file).matchAll(/^ *\/\*\*$.*?\*\/$/gms)].flatMap(([comment]) =>
+        blocksOf(file, comment.replace(/^ *(\/\*\*|\*\/|\* ?)/gm, "")),
+      ),
+    )
+    .filter(({ language }) => language === "ts"),
+);
+
+function blocksOf(document: string, markdown: string): Block[] {
+  return marked.lexer(markdown).flatMap((token): Block[] => {
     if (token.type !== "code") return [];
     const [language = "", file] = String(token.lang ?? "").split(" ");
     return [{ document, language, file, text: String(token.text) }];
-  }),
-);
+  });
+}
 
 /** The BPF programs. */
 export const programs: readonly Block[] = blocks.filter(({ language }) => language === "c");

@@ -5,11 +5,25 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { application, mistakes, picture } from "../docs/site/picture.js";
 import { help } from "../generator/help.js";
-import { blocks, build, canCompile, documents, programOf, programs, read, root } from "./documents.js";
+import * as generator from "../generator/index.js";
+import * as runtime from "../runtime/index.js";
+import {
+  type Block,
+  blocks,
+  build,
+  canCompile,
+  documents,
+  examples,
+  programOf,
+  programs,
+  read,
+  root,
+} from "./documents.js";
 
 /**
  * The code in the documents. C is compiled as the pages say; its skeletons are generated; all TypeScript is type-checked
- * against them. A block of TypeScript that imports no skeleton goes on where the block before it ended, as it reads.
+ * against them. A block of TypeScript that imports no skeleton goes on where the block before it ended, as it reads. An
+ * example in a doc comment takes the packages' exports, and what is in `given.ts`, as imported.
  */
 const readme = read("README.md");
 // Inside the project, so that imports find its packages.
@@ -23,17 +37,52 @@ function modules(document: string): string[] {
     if (/^import .* from "\.\//m.test(text) || found.length === 0)
       found.push({ imports: new Set(), parts: [] });
     const { imports, parts } = found.at(-1)!;
-    const rest = text.replace(/^import .*$\n?/gm, (line) => {
-      imports.add(line.trim());
-      return "";
-    });
+    const rest = withoutImports(text, imports);
     parts.push(parts.length === 0 || /^export /m.test(rest) ? rest : `{\n${rest}\n}`);
   }
-  return found.map(({ imports, parts }) => [...imports, ...parts, "export {};", ""].join("\n"));
+  return found.map(({ imports, parts }) => moduleOf(imports, parts));
+}
+
+function withoutImports(text: string, imports: Set<string>): string {
+  return text.replace(/^import .*$\n?/gm, (line) => {
+    imports.add(line.trim());
+    return "";
+  });
+}
+
+const moduleOf = (imports: Set<string>, parts: readonly string[]): string =>
+  [...imports, ...parts, "export {};", ""].join("\n");
+
+/** The module of an example, with all imports that it leaves to its reader. */
+function exampleModule({ text }: Block): string {
+  const imports = new Set<string>();
+  const rest = withoutImports(text, imports);
+  const given = [...read("test/given.ts").matchAll(/^export declare const (\w+)/gm)].map(([, name]) => name!);
+  const sources = {
+    "bpf-tsgen-runtime": Object.keys(runtime),
+    "bpf-tsgen": Object.keys(generator),
+    [join(root, "test/given.js")]: given,
+  };
+  for (const [from, names] of Object.entries(sources)) {
+    const used = names.filter((name) => new RegExp(`(?<![.\\w])${name}\\b`).test(rest));
+    if (used.length > 0) imports.add(`import { ${used.join(", ")} } from "${from}";`);
+  }
+  return moduleOf(imports, [/^export /m.test(rest) ? rest : `{\n${rest}\n}`]);
 }
 
 beforeAll(() => mkdirSync(folder, { recursive: true }));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("the examples in doc comments compile", () => {
+  const files = examples.map((example, index) => {
+    const file = join(placeOf("examples"), `${example.document.replace(/\W/g, "_")}_${index + 1}.ts`);
+    mkdirSync(placeOf("examples"), { recursive: true });
+    writeFileSync(file, exampleModule(example));
+    return file;
+  });
+  expect(files.length).toBeGreaterThan(15);
+  expect(check(files)).toBe("");
+});
 
 describe.skipIf(!canCompile)("with clang and libbpf-dev", () => {
   test("each program compiles, and its skeleton is generated without a warning", () => {

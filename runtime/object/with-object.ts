@@ -22,7 +22,12 @@ export interface WithObjectOptions extends OpenOptions {
  * whichever way that ends.
  *
  * ```ts
- * await withObject({ path: "minimal.bpf.o", programs: ["handle_tp"] }, async (object, [link]) => { … });
+ * import { setTimeout } from "node:timers/promises";
+ *
+ * await withObject({ path: "bootstrap.bpf.o", programs: ["handle_exec", "handle_exit"] }, async (object) => {
+ *   await setTimeout(10_000);
+ *   console.log(object.map("exec_start").count(), "processes were started and run on");
+ * });
  * ```
  *
  * @param run gets the object and the links, in the order of `programs`. A promise that it returns is waited for before
