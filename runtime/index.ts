@@ -76,7 +76,7 @@ export {
   StackTraceMap,
   StorageMap,
 } from "./maps/special.js";
-export { UserRingBuf } from "./maps/user-ringbuf.js";
+export { type SubmitOptions, UserRingBuf } from "./maps/user-ringbuf.js";
 export { linkObjects } from "./object/linker.js";
 export type { MapConfig, RawMapConfig } from "./object/map-config.js";
 export { BpfObject } from "./object/object.js";

@@ -8,7 +8,7 @@ import * as runtime from "../runtime/index.js";
 const instances: Readonly<Record<string, readonly { readonly prototype: object }[]>> = {
   object: [runtime.BpfObject],
   program: [runtime.Program],
-  map: [runtime.RawMap, runtime.HashMap],
+  map: [runtime.RawMap, runtime.HashMap, runtime.UserRingBuf],
   link: [runtime.Link],
   ring: [runtime.RingBuffer],
 };

@@ -10,6 +10,7 @@ import type {
   StructOps,
   StructOpsFunction,
   StructOpsProgram,
+  UserRingBuf,
   Xdp,
 } from "../runtime/index.js";
 
@@ -32,6 +33,17 @@ interface Watch {
   globals: object;
 }
 export declare const watch: Loaded<Watch>;
+
+interface Order {
+  id: bigint;
+}
+export declare const orders: readonly Order[];
+interface Market {
+  programs: object;
+  maps: { orders: UserRingBuf<Order> };
+  globals: object;
+}
+export declare const market: Loaded<Market>;
 
 interface Quick {
   programs: { quick_ssthresh: StructOpsProgram };

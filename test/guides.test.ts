@@ -36,6 +36,7 @@ const guides: readonly Guide[] = [
     meanwhile: () => void spawnSync("true"),
     until: /is true now/,
   },
+  { page: "events", name: "orders", says: /^10000 orders, 20000 pieces, [1-9]\d* times full\n$/ },
   { page: "maps", name: "stats", says: /^60n\nfalse 2\n(.*\n)*\{ packets: 1n, bytes: 60n \}\n$/ },
   { page: "networking", name: "filter", says: /^1 dropped, [1-9]\d* bytes sent\n$/, prefix: namespace },
   { page: "tracing", name: "switches", says: /^.{16} \d+\n/ },
@@ -55,7 +56,7 @@ describeKernel("the guides' applications", () => {
     expect(named.map(({ file }) => file).sort()).toEqual(guides.map(({ name }) => `${name}.ts`).sort());
   });
 
-  test.skipIf(!canCompile).each(guides)("$page: $name.ts", async ({ page, name, ...guide }) => {
+  test.skipIf(!canCompile).each(guides)("$page: $name", async ({ page, name, ...guide }) => {
     const document = `docs/${page}.md`;
     const at = join(folder, page);
     const program = programs.find((block) => block.document === document && block.file === `${name}.bpf.c`)!;

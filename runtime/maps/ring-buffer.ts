@@ -1,48 +1,32 @@
 import { bytes } from "../codec/codec.js";
-import { check, libc, orErrno } from "../ffi/native.js";
 import { MapType, mapTypeName } from "../kernel/types.js";
-import { BpfMap, closeFd, type MapHandle } from "./map.js";
+import { EPOLLIN, Epoll } from "./epoll.js";
+import { BpfMap, type MapHandle } from "./map.js";
 import { RingBuf } from "./ringbuf.js";
 
-const EPOLL_CLOEXEC = 0o2000000;
-const EPOLL_CTL_ADD = 1;
-const EPOLLIN = 1;
-const EINTR = -4;
 const INT_MAX = 0x7fff_ffff;
 
 /** The records of a ring as bytes, and a descriptor to wait on. */
 class Reader extends RingBuf<Uint8Array> {
-  readonly epollFd: number;
+  readonly epoll: Epoll;
 
   constructor(handle: MapHandle) {
     super(handle, bytes(0));
-    this.epollFd = orErrno(libc.epoll_create1(EPOLL_CLOEXEC));
     try {
-      check(this.where, "epoll_create1", this.epollFd);
-      const event = new Uint32Array([EPOLLIN, 0, 0, 0]);
-      const added = orErrno(
-        libc.epoll_ctl(this.epollFd, EPOLL_CTL_ADD, this.fd, new Uint8Array(event.buffer)),
-      );
-      check(this.where, "epoll_ctl", added);
+      this.epoll = new Epoll(this.where, this.fd, EPOLLIN);
     } catch (error) {
-      this.release();
+      super.release();
       throw error;
     }
   }
 
   protected override release(): void {
     super.release();
-    if (this.epollFd >= 0) closeFd(this.epollFd);
+    this.epoll.close();
   }
 
   protected override get where(): string {
     return `RingBuffer of map "${this.name}"`;
-  }
-
-  /** Blocks until there are records, a signal comes, or the time is over. */
-  wait(timeoutMs: number): void {
-    const result = orErrno(libc.epoll_wait(this.epollFd, new Uint8Array(16), 1, timeoutMs));
-    if (result !== EINTR) this.check("epoll_wait", result);
   }
 }
 
@@ -93,7 +77,7 @@ export class RingBuffer {
   /** A descriptor that is readable when there are records, for an event loop of one's own; open until `close()`. */
   get epollFd(): number {
     void this.#reader.fd;
-    return this.#reader.epollFd;
+    return this.#reader.epoll.fd;
   }
 
   /**
@@ -109,7 +93,7 @@ export class RingBuffer {
       throw new RangeError(`${this.#where}: timeoutMs ${timeoutMs} is outside -1 … ${INT_MAX}`);
     const done = this.consume();
     if (done !== 0 || timeoutMs === 0) return done;
-    this.#reader.wait(timeoutMs);
+    this.#reader.epoll.wait(timeoutMs);
     return this.consume();
   }
 

@@ -1,16 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmdirSync } from "node:fs";
 import { expect, test } from "vitest";
-import {
-  BpfMap,
-  cidr,
-  codecs,
-  MapType,
-  possibleCpus,
-  probe,
-  RingBuf,
-  UserRingBuf,
-} from "../../runtime/index.js";
+import { cidr, codecs, MapType, possibleCpus, probe, RingBuf, UserRingBuf } from "../../runtime/index.js";
 import { KernelMaps } from "../fixtures/kernel-maps.skel.js";
 import { describeKernel, openFds, openPidfd, reasons, run, thrown, trigger } from "./kernel.js";
 
@@ -175,52 +166,6 @@ describeKernel("maps of every kind", () => {
   test("packets reach an AF_XDP socket that is in an XSKMAP", async () => {
     const { out, err } = await run("af-xdp", [], 30_000, ["unshare", "--net"]);
     expect({ out, err }).toEqual({ out: "received\n", err: "" });
-  });
-
-  test.skipIf(!userRings)(
-    "user ring buffers (kernel 6.1) take records until they are full, and BPF reads them",
-    () => {
-      using kernel = attached();
-      const { commands } = kernel.maps;
-      let sum = 0;
-      for (let lap = 0; lap < 5; lap++) {
-        let sent = 0;
-        while (commands.submit({ x: ++sum, y: 0n })) sent++;
-        sum--;
-        expect(sent).toBe(4096 / 24 - ((4096 / 24) % 1));
-        trigger();
-      }
-      expect(kernel.bss.drained).toBe(BigInt(sum));
-      expect(kernel.bss.drained_sum).toBe((BigInt(sum) * BigInt(sum + 1)) / 2n);
-      expect(() => commands.submit({ x: -1, y: 0n })).toThrow(RangeError);
-      expect(commands.submit({ x: 1, y: 1n })).toBe(true);
-      const big = new UserRingBuf({ ...commands, fd: commands.fd }, codecs.bytes(4089));
-      expect(() => big.submit(new Uint8Array(4089))).toThrow(/4089 bytes never fits its 4096 — raise/);
-      BpfMap.release(big);
-    },
-  );
-
-  test.skipIf(!userRings)("a value may itself submit while it is read (kernel 6.1), or close the map", () => {
-    using kernel = attached();
-    const { commands } = kernel.maps;
-    const nested = {
-      x: 10,
-      get y() {
-        commands.submit({ x: 1, y: 0n });
-        return 0n;
-      },
-    };
-    expect(commands.submit(nested)).toBe(true);
-    trigger();
-    expect([kernel.bss.drained, kernel.bss.drained_sum]).toEqual([2n, 11n]);
-    const closing = {
-      x: 1,
-      get y() {
-        BpfMap.release(commands);
-        return 0n;
-      },
-    };
-    expect(thrown(() => commands.submit(closing))).toMatchObject({ code: "ERR_BPF_CLOSED" });
   });
 
   test("a map is of the kind of its class", () => {

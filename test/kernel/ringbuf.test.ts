@@ -351,7 +351,7 @@ describeKernel("ring buffers", () => {
 
   test("a waiting loop keeps the process alive, and nothing but waiting does", async () => {
     const [waiting, broken, drained, pending, aborted] = await Promise.all(
-      ["waiting", "broken", "drained", "pending", "aborted"].map((what) => run("alive", [what], 10_000)),
+      ["waiting", "broken", "drained", "pending", "aborted"].map((what) => run("alive", [what], 30_000)),
     );
     expect(waiting).toMatchObject({ code: 0, out: "ready\nrecord 0\nrecord 1\nended\n", err: "" });
     for (const quiet of [broken, drained, aborted])

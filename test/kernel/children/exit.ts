@@ -30,7 +30,9 @@ async function iterate(): Promise<number> {
 }
 
 if (isMainThread && how.startsWith("worker")) {
-  const worker = new Worker(new URL("worker.mjs", import.meta.url), { argv: [how, name], execArgv: [] });
+  const worker = new Worker(new URL("worker.mjs", import.meta.url), {
+    ...{ argv: [how, name], execArgv: [], workerData: "exit" },
+  });
   let inside = 0;
   worker.on("message", async (message) => {
     if (message !== "iterating") {

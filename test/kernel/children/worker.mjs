@@ -1,5 +1,6 @@
+import { workerData } from "node:worker_threads";
 // Node 20 lets no worker inherit tsx: this registers it there.
 import { register } from "tsx/esm/api";
 
 register();
-await import("./exit.ts");
+await import(`./${workerData}.ts`);
