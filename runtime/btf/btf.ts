@@ -68,6 +68,13 @@ const MAX_SIZE = 2 ** 24;
 
 /** Reads the bytes of a `.BTF` section, or of a file of raw BTF such as /sys/kernel/btf/vmlinux. */
 export function parseBtf(bytes: Uint8Array): Btf {
+  const { reader, strings } = openTypes(bytes);
+  const decoded = decodeTypes(reader, strings);
+  return new Btf(reader.littleEndian, decoded.types, strings, resolve(decoded));
+}
+
+/** The type section and the names of BTF. */
+export function openTypes(bytes: Uint8Array): { readonly reader: ByteReader; readonly strings: StringTable } {
   const header = openBtf(bytes, ".BTF");
   if (bytes.length > MAX_SIZE)
     throw new FormatError(header.where, `${bytes.length} bytes; the kernel takes up to ${MAX_SIZE}`);
@@ -78,9 +85,10 @@ export function parseBtf(bytes: Uint8Array): Btf {
   const strings = part(16);
   if (strings[0] !== 0 || strings.at(-1) !== 0)
     throw new FormatError(header.where, "the string section does not start and end with NUL");
-  const table = new StringTable(strings);
-  const decoded = decodeTypes(new ByteReader(types, header.littleEndian, header.where), table);
-  return new Btf(header.littleEndian, decoded.types, table, resolve(decoded));
+  return {
+    reader: new ByteReader(types, header.littleEndian, header.where),
+    strings: new StringTable(strings),
+  };
 }
 
 /** Checks the start that `.BTF` and `.BTF.ext` share: magic, which tells the byte order, and version. */

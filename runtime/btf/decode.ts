@@ -10,10 +10,72 @@ export interface DecodedTypes {
 
 const LINKAGES: readonly BtfLinkage[] = ["static", "global", "extern"];
 
+/** Type 0. */
+export const VOID: BtfType = { kind: "void", id: 0 };
+
 /** Decodes the type section of BTF, which `reader` spans. */
 export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTypes {
-  const types: BtfType[] = [{ kind: "void", id: 0 }];
+  const types = [VOID];
   const legacy: BtfMember[][] = [];
+  const decode = typeDecoder(reader, strings, legacy);
+  for (let at = 0; at < reader.length; ) {
+    const { type, end } = decode(types.length, at);
+    types.push(type);
+    at = end;
+  }
+  return { types, legacy };
+}
+
+/** Bytes behind the first three words of a type, by its kind: always, and for each of so many as it has. */
+const EXTRA: readonly (readonly [always: number, each: number] | undefined)[] = [
+  ...[undefined, [4, 0], [0, 0], [12, 0], [0, 12], [0, 12], [0, 8], [0, 0], [0, 0], [0, 0]],
+  ...[
+    [0, 0],
+    [0, 0],
+    [0, 0],
+    [0, 8],
+    [4, 0],
+    [0, 12],
+    [0, 0],
+    [4, 0],
+    [0, 0],
+    [0, 12],
+  ],
+] as [number, number][];
+/** The kind of functions. */
+export const FUNC = 12;
+
+/** Where each type begins in the type section, by id, and which kind it is; of 0, nothing. */
+export function indexTypes(reader: ByteReader): { readonly starts: number[]; readonly kinds: number[] } {
+  const [starts, kinds] = [[0], [0]];
+  for (let at = 0; at < reader.length; ) {
+    const info = reader.u32(at + 4);
+    const kind = kindOf(info);
+    const [always, each] = EXTRA[kind] ?? unknownKind(`.BTF type ${starts.length}`, kind);
+    starts.push(at);
+    kinds.push(kind);
+    at += 12 + always + each * lengthOf(info);
+  }
+  return { starts, kinds };
+}
+
+// The bits between length and kind, and above kind, are zero so far: a file that uses them has an absurd length or kind.
+const lengthOf = (info: number): number => info & 0xff_ffff;
+const kindOf = (info: number): number => (info >>> 24) & 0x7f;
+
+function unknownKind(where: string, kind: number): never {
+  throw new FormatError(where, `unknown kind ${kind}`);
+}
+
+/**
+ * Decodes one type, wherever in the type section it begins.
+ * @param legacy gets the members of each struct and union without kind_flag.
+ */
+export function typeDecoder(
+  reader: ByteReader,
+  strings: StringTable,
+  legacy: BtfMember[][],
+): (id: number, start: number) => { readonly type: BtfType; readonly end: number } {
   let at = 0;
 
   const word = (): number => {
@@ -63,9 +125,8 @@ export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTy
     const label = name();
     const info = word();
     const last = word();
-    // The bits between length and kind, and above kind, are zero so far: a file that uses them has an absurd length or kind.
-    const length = info & 0xff_ffff;
-    const code = (info >>> 24) & 0x7f;
+    const length = lengthOf(info);
+    const code = kindOf(info);
     const flag = info >>> 31 === 1;
     switch (code) {
       case 1: {
@@ -131,13 +192,13 @@ export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTy
         return { kind: "enum64", id, name: label, size: enumSize(last, values), signed: flag, values };
       }
       default:
-        throw new FormatError(reader.where, `unknown kind ${code}`);
+        return unknownKind(reader.where, code);
     }
   };
 
-  while (at < reader.length) {
-    reader.where = `.BTF type ${types.length}`;
-    types.push(decode(types.length));
-  }
-  return { types, legacy };
+  return (id, start) => {
+    reader.where = `.BTF type ${id}`;
+    at = start;
+    return { type: decode(id), end: at };
+  };
 }

@@ -11,7 +11,7 @@ export interface Resolution {
 }
 
 /** Types nested deeper than this are refused, so that readers of checked BTF may recurse. No compiler comes near. */
-const DEEPEST = 256;
+export const DEEPEST = 256;
 
 /** A larger type is absurd: the kernel counts the bytes of a value in 32 bits. */
 const LARGEST = 2 ** 32;
@@ -87,7 +87,8 @@ type Modifier = Extract<
   { readonly kind: "typedef" | "volatile" | "const" | "restrict" | "type_tag" }
 >;
 
-function isModifier(type: BtfType): type is Modifier {
+/** Whether a type stands for another one. */
+export function isModifier(type: BtfType): type is Modifier {
   switch (type.kind) {
     case "typedef":
     case "volatile":

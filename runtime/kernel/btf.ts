@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Btf, type BtfFunc, parseBtf } from "../btf/index.js";
+import { type BtfFunc, LazyBtf } from "../btf/index.js";
 import { BpfError } from "../errors.js";
 import { borrow, check, E2BIG, giveBack, libbpf, libc } from "../ffi/native.js";
 import { openFromKernel, walkIds } from "./objects.js";
@@ -88,31 +88,33 @@ const MAX_ARGUMENTS = 12;
 /** Two registers. */
 const MAX_ARGUMENT = 16;
 
-/** The ids of the kernel's functions that tracing programs can be on, by name (`/sys/kernel/btf/vmlinux`). */
-export function traceableFunctions(where: string): { readonly name: string; readonly id: number }[] {
-  let types: Btf;
+/**
+ * The ids of the kernel's functions that tracing programs can be on (`/sys/kernel/btf/vmlinux`).
+ * @param wanted whether one with that name is.
+ */
+export function traceableFunctions(where: string, wanted: (name: string) => boolean): number[] {
   try {
-    types = parseBtf(readFileSync("/sys/kernel/btf/vmlinux"));
+    const types = new LazyBtf(readFileSync("/sys/kernel/btf/vmlinux"));
+    const found = types.functions(wanted).filter((type) => isTraceable(types, type));
+    return found.map(({ id }) => id);
   } catch (cause) {
     throw new BpfError(`${where}: the kernel's types cannot be read — has it CONFIG_DEBUG_INFO_BTF?`, {
       code: (cause as NodeJS.ErrnoException).code ?? "ERR_BPF_OBJECT",
       cause,
     });
   }
-  return types.types.flatMap((type) =>
-    type.kind === "func" && isTraceable(types, type) ? [{ name: type.name, id: type.id }] : [],
-  );
 }
 
 /** Whether arguments and result are what a trampoline passes on: no structs by value but small ones, no `...`. */
-function isTraceable(types: Btf, { to }: BtfFunc): boolean {
+function isTraceable(types: LazyBtf, { to }: BtfFunc): boolean {
   const prototype = types.type(to);
   if (prototype.kind !== "func_proto" || prototype.params.length > MAX_ARGUMENTS) return false;
   const result = types.strip(prototype.returns);
   if (result.kind === "struct" || result.kind === "union") return false;
-  return prototype.params.every(({ type }) => {
-    const { kind } = types.strip(type);
-    const sized = ["int", "ptr", "enum", "enum64", "struct", "union"].includes(kind);
-    return sized && types.size(type) > 0 && types.size(type) <= MAX_ARGUMENT;
+  return prototype.params.every(({ type: id }) => {
+    const type = types.strip(id);
+    if (type.kind === "ptr") return true;
+    const sized = ["int", "enum", "enum64", "struct", "union"].includes(type.kind);
+    return sized && "size" in type && type.size > 0 && type.size <= MAX_ARGUMENT;
   });
 }

@@ -57,11 +57,12 @@ export function addressesMatching(where: string, pattern: string): bigint[] {
 /** The ids, in the kernel's BTF, of its functions whose names match and that can be traced. */
 export function idsMatching(where: string, pattern: string): bigint[] {
   const traceable = traceableNames();
-  const found = traceableFunctions(where).filter(
-    ({ name }) => matches(name, pattern) && (!traceable || traceable.has(name)),
+  const found = traceableFunctions(
+    where,
+    (name) => matches(name, pattern) && (!traceable || traceable.has(name)),
   );
   if (found.length === 0) throw noSuchFunction(where, pattern);
-  return found.map(({ id }) => BigInt(id));
+  return found.map(BigInt);
 }
 
 /** The functions that tracefs says can be traced; undefined where it is not mounted. */

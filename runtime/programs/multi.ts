@@ -263,7 +263,7 @@ export class TracingMulti<How extends Target = "section"> extends BaseProgram {
     const pattern = given.pattern ?? this.section.split("/").slice(1).join("/");
     if (pattern === "") throw new TypeError(`${this.where}: names no functions — attach({ pattern })`);
     const functions = text(pattern, "pattern");
-    // Before a second's work.
+    // Before the kernel's types are read.
     void this.fd;
     if (!functions.includes(":")) return this.#toIds(idsMatching(this.where, functions), undefined);
     return this.attached("bpf_program__attach_tracing_multi", (pointer) =>

@@ -3,6 +3,7 @@ import {
   type Btf,
   type BtfType,
   FormatError,
+  LazyBtf,
   parseBtf,
   readElf,
   sectionNamed,
@@ -35,6 +36,35 @@ describe("a compiled object", () => {
     expect(btf.strip(btf.named("typedef", "s128")!.id)).toMatchObject({ kind: "int", name: "__int128" });
     expect(btf.size(btf.named("var", "packed")!.id)).toBe(9);
     expect(btf.named("struct", "nowhere")).toBeUndefined();
+  });
+});
+
+describe("types that are decoded when they are asked for", () => {
+  it.each(["kinds.bpf.o", "kinds.eb.bpf.o"])("are those of %s", (name) => {
+    const { data } = sectionNamed(readElf(fixture(name)), ".BTF")!;
+    const [all, lazy] = [parseBtf(data), new LazyBtf(data)];
+    for (const { id, kind } of all.types) {
+      // Bit-fields without kind_flag are looked up in other types, which a lazy reader does not do.
+      if (kind !== "struct" && kind !== "union") expect(lazy.type(id)).toEqual(all.type(id));
+      expect(lazy.strip(id).id).toBe(all.strip(id).id);
+    }
+    const functions = all.types.filter((type) => type.kind === "func");
+    expect(functions.length).toBeGreaterThan(1);
+    expect(lazy.functions(() => true)).toEqual(functions);
+    expect(lazy.functions((text) => text === functions[1]!.name)).toEqual([functions[1]]);
+    expect(() => lazy.type(all.types.length)).toThrow(FormatError);
+  });
+
+  it("are refused when a type stands for itself, or nothing for it", () => {
+    const lazy = new LazyBtf(
+      rawBtf([
+        [0, info(Kind.typedef), 1],
+        [0, info(Kind.const), 9],
+      ]),
+    );
+    expect(() => lazy.strip(1)).toThrow(".BTF type 1: nested more than 256 types deep");
+    expect(() => lazy.strip(2)).toThrow(".BTF: no type 9 of 3");
+    expect(() => new LazyBtf(rawBtf([int(), [0, info(31), 0]]))).toThrow(".BTF type 2: unknown kind 31");
   });
 });
 

@@ -3,6 +3,7 @@ import { readObject } from "../../../generator/elf.js";
 import { stripDebug } from "../../../generator/strip.js";
 import {
   FormatError,
+  LazyBtf,
   parseBtf,
   parseBtfExt,
   readElf,
@@ -50,7 +51,10 @@ function readAll(bytes: Uint8Array): void {
   expect(Buffer.compare(stripDebug(readElf(stripped)), stripped)).toBe(0);
   const types = sectionNamed(elf, ".BTF");
   if (!types) return;
+  const lazy = new LazyBtf(types.data);
+  const functions = lazy.functions(() => true).map(({ id }) => lazy.strip(id));
   const btf = parseBtf(types.data);
+  expect(functions).toEqual(btf.types.filter(({ kind }) => kind === "func"));
   for (const { id } of btf.types) btf.strip(id);
   const ext = sectionNamed(elf, ".BTF.ext");
   if (ext) parseBtfExt(ext.data, btf);
