@@ -45,16 +45,19 @@ export function hintFor(failed: Failed, machine: Machine = thisMachine): string 
   return (
     hintFromWords(failed.said ?? "", machine) ??
     hintFromPath(failed, machine) ??
+    hintFromFunction(failed) ??
     hintFromCode(failed, machine)
   );
 }
 
+const ODD_MAP = "are its type, its max_entries and the sizes of its keys and values what this kernel takes?";
+const LARGE_MAP = "give it fewer max_entries, or smaller keys and values";
+
 /** libbpf names what it did not find. */
 function hintFromWords(said: string, machine: Machine): string | undefined {
-  if (/map '[^']*': failed to create: Invalid argument/.test(said))
-    return "are its type, its max_entries and the sizes of its keys and values what this kernel takes?";
+  if (/map '[^']*': failed to create: Invalid argument/.test(said)) return ODD_MAP;
   if (/map '[^']*': failed to create: (Cannot allocate memory|Argument list too long)/.test(said))
-    return "give it fewer max_entries, or smaller values";
+    return LARGE_MAP;
   if (/user context value is not supported/.test(said)) return "cookies need kernel 5.15";
   if (/extern \(func ksym\)/.test(said))
     return "this kernel has no such kfunc: declare it __weak, and call it only if bpf_ksym_exists()";
@@ -105,17 +108,24 @@ function escaped(name: string): string {
 }
 
 /** A path that is not where it has to be. */
-function hintFromPath({ pin, cgroup }: Failed, machine: Machine): string | undefined {
-  const type = fileSystemOf(pin ?? cgroup ?? "", machine);
-  if (pin !== undefined && type !== undefined && type !== "bpf")
+function hintFromPath({ code, pin, cgroup }: Failed, machine: Machine): string | undefined {
+  const found = fileSystemOf(pin ?? cgroup ?? "", machine);
+  if (found === undefined) return undefined;
+  const { type, within } = found;
+  if (pin !== undefined && type !== "bpf")
     return `${pin} is on ${type}, and pins live on bpffs: mount -t bpf bpf /sys/fs/bpf`;
-  if (cgroup !== undefined && type !== undefined && type !== "cgroup2")
+  if (pin !== undefined && code === "EPERM" && within.includes("."))
+    return "bpffs takes no names with a dot: call it something else";
+  if (cgroup !== undefined && type !== "cgroup2")
     return `${cgroup} is on ${type}, and it takes a folder of a mounted cgroup2: mount -t cgroup2 none DIR`;
   return undefined;
 }
 
-/** The type of the file system that a path is on. */
-function fileSystemOf(path: string, machine: Machine): string | undefined {
+/** The type of the file system that a path is on, and the path from where that is mounted. */
+function fileSystemOf(
+  path: string,
+  machine: Machine,
+): { readonly type: string; readonly within: string } | undefined {
   const mounts = machine.read("/proc/self/mounts");
   if (!mounts || path === "") return undefined;
   const real = resolved(path);
@@ -127,7 +137,7 @@ function fileSystemOf(path: string, machine: Machine): string | undefined {
     // Of two on one folder the later one is on top.
     if (inside && at.length >= best.length && at !== "") [best, type] = [at, kind];
   }
-  return type;
+  return type === undefined ? undefined : { type, within: real.slice(best.length) };
 }
 
 /** The path without links; of a file that is not there yet, by its folder. */
@@ -138,21 +148,40 @@ function resolved(path: string): string {
   return `${resolved(folder === "" ? "/" : folder).replace(/\/$/, "")}/${name}`;
 }
 
+const ANY = /(?:)/;
+const PIN = /_pin(_maps|_programs)?$/;
+
+/** What an error of a function means on every machine. */
+const meanings: readonly (readonly [code: string, functions: RegExp, hint: string])[] = [
+  ["EEXIST", PIN, "something of that name is there already: unpin it, or take another path"],
+  ["ENOENT", PIN, "make the folder of the pin first"],
+  ["ENOENT", /^unlink$|_unpin/, "nothing is pinned there"],
+  ["ENOENT", /^bpf_obj_get$/, "nothing is pinned there: was it unpinned, or the machine restarted?"],
+  ["EACCES", /^bpf_obj_get$/, "the kernel goes by the permissions of the pin, and of the folders above it"],
+  ["ENOENT", /_get_fd_by_id$/, "ids are of what is in the kernel, and nothing has that one now: see list()"],
+  ["EINVAL", /^bpf_map_create$/, ODD_MAP],
+  ["E2BIG", /^bpf_map_create$/, LARGE_MAP],
+  ["ENOMEM", /^bpf_map_create$/, LARGE_MAP],
+  ["EEXIST", /^bpf_map_update_elem$/, 'that key has an entry already: mode "any" or "replace" changes it'],
+  ["ENOENT", /^bpf_map_update_elem$/, 'that key has no entry: mode "any" or "create" makes one'],
+  ["ENOTSOCK", ANY, "that descriptor is open, but not of a socket"],
+  ["ENOSYS", ANY, "this kernel was built without BPF (CONFIG_BPF_SYSCALL)"],
+  ["EMFILE", ANY, "this process has too many files open: raise its limit (ulimit -n)"],
+];
+
+function hintFromFunction({ code, syscall = "" }: Failed): string | undefined {
+  return meanings.find((each) => each[0] === code && each[1].test(syscall))?.[2];
+}
+
 function hintFromCode({ code, syscall = "", said = "" }: Failed, machine: Machine): string | undefined {
   switch (code) {
     case "EPERM":
     case "EACCES":
       // Of what is in a map the kernel decides by the map, once it has given it to this process.
       if (/^bpf_map_\w+_(elem|batch|key)/.test(syscall)) return undefined;
-      if (code === "EACCES" && syscall === "bpf_obj_get")
-        return "the kernel goes by the permissions of the pin, and of the folders above it";
       return permissionHint(machine, syscall, /MEMLOCK/.test(said));
     case "ENODEV":
       return syscall === "perf_event_open" ? undefined : interfaceHint(machine);
-    case "ENOSYS":
-      return "this kernel was built without BPF (CONFIG_BPF_SYSCALL)";
-    case "EMFILE":
-      return "this process has too many files open: raise its limit (ulimit -n)";
     default:
       return undefined;
   }

@@ -147,7 +147,17 @@ export function setErrno(number: number): void {
  * SAFETY: V8 does not know when the memory is freed, so it never is: callers keep and reuse it.
  */
 export function allocate(size: number): { address: number; bytes: Uint8Array } {
-  const pointer = koffi().alloc("uint8_t", size) as bigint;
+  let pointer: bigint;
+  try {
+    pointer = koffi().alloc("uint8_t", size) as bigint;
+  } catch (cause) {
+    throw new BpfError(`${size} bytes of native memory: there is no room for them — take smaller values`, {
+      code: "ENOMEM",
+      errno: 12,
+      syscall: "malloc",
+      cause,
+    });
+  }
   const bytes = new Uint8Array(koffi().view(pointer, size));
   bytes.fill(0);
   return { address: Number(pointer), bytes };

@@ -102,7 +102,7 @@ export function openFromKernel(
     flags === 0
       ? libbpf.bpf_obj_get(pin)
       : libbpf.bpf_obj_get_opts(pin, opts("bpf_obj_get_opts", { file_flags: flags }));
-  const fd = check(where, "bpf_obj_get", got);
+  const fd = check(where, "bpf_obj_get", got, { pin });
   if (kindOf(fd) === kind) return { where, fd };
   libc.close(fd);
   throw new BpfError(`${where}: is no ${kind} — is the path that of another object?`, {

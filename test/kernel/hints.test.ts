@@ -110,6 +110,39 @@ describeKernel("hints, on machines that are like that", () => {
     );
   });
 
+  test.concurrent("what is pinned, and what is not; an id of nothing; no socket; a map too large", async () => {
+    const [json = ""] = (await said("simple", [], `bpf-tsgen-${process.pid}`)).split("\n");
+    const seen = JSON.parse(json) as Record<string, string>;
+    const advice = Object.entries(seen).map(([what, message]) => [what, message.split(" — ")[1]]);
+    const nothing = "nothing is pinned there";
+    const id = "ids are of what is in the kernel, and nothing has that one now: see list()";
+    const taken = "something of that name is there already: unpin it, or take another path";
+    const large = "give it fewer max_entries, or smaller keys and values";
+    const odd = "are its type, its max_entries and the sizes of its keys and values what this kernel takes?";
+    expect(Object.fromEntries(advice)).toEqual({
+      "a pin of a map": taken,
+      "a pin of a program": taken,
+      "a pin of a link": taken,
+      "all pins": taken,
+      "a pin in no folder": "make the folder of the pin first",
+      "a pin with a dot": "bpffs takes no names with a dot: call it something else",
+      "a pin removed": nothing,
+      "a pin opened": `${nothing}: was it unpinned, or the machine restarted?`,
+      "a map's id": id,
+      "a program's id": id,
+      "a link's id": id,
+      "BTF's id": id,
+      "a filter": "that descriptor is open, but not of a socket",
+      "a socket in a map": "that descriptor is open, but not of a socket",
+      "a large map": large,
+      "a large value": large,
+      "an odd map": odd,
+      "memory of this process": "take smaller values",
+      "an entry": 'that key has an entry already: mode "any" or "replace" changes it',
+      "no entry": 'that key has no entry: mode "any" or "create" makes one',
+    });
+  });
+
   test.concurrent("pins and cgroups where there are none", async () => {
     expect(await said("pin", mounted(`mount -t tmpfs none ${folder}`), `${folder}/pin`)).toMatch(
       / — \S+\/pin is on tmpfs, and pins live on bpffs: mount -t bpf bpf \/sys\/fs\/bpf$/,

@@ -1,4 +1,17 @@
 // Does one thing that fails on a machine like the one it was put in, and prints the error's message.
+import { openSync, rmdirSync } from "node:fs";
+import {
+  ArrayMap,
+  BpfMap,
+  BpfObject,
+  btf,
+  HashMap,
+  Link,
+  MapType,
+  Program,
+  RawMap,
+  u32,
+} from "../../../runtime/index.js";
 import { Kprobe } from "../../../samples/kprobe/kprobe.skel.js";
 import { Kernel } from "../../fixtures/kernel.skel.js";
 import { KernelHalves } from "../../fixtures/kernel-halves.skel.js";
@@ -25,6 +38,7 @@ const cases: Record<string, () => unknown> = {
     programs.on_cgroup.attach({ cgroup: path });
   },
   interface: () => Kernel.load(only("by_xdp")).programs.by_xdp.attach("eth99"),
+  simple: () => console.log(JSON.stringify(simple())),
   frozen: () => {
     const { small } = Kernel.load(only("reflect")).maps;
     small.freeze();
@@ -42,6 +56,63 @@ const cases: Record<string, () => unknown> = {
     program!.attach({ function: path });
   },
 };
+
+/** What fails on every machine: what each says. `path` is a name for pins. */
+function simple(): Record<string, string> {
+  const pin = `/sys/fs/bpf/${path}`;
+  const id = 0xffff_fff0;
+  const file = openSync("/dev/null", "r");
+  const programs = KernelPrograms.load((opened) => {
+    for (const [name, program] of Object.entries(opened.programs))
+      program.autoload = name === "on_socket" || name === "on_enter";
+  });
+  using object = BpfObject.open(new URL("../../fixtures/parity.bpf.o", import.meta.url).pathname).load();
+  using map = BpfMap.create({ maxEntries: 4 }, HashMap, u32, u32);
+  const { on_enter, on_socket } = programs.programs;
+  const message = (action: () => unknown): string => {
+    try {
+      action();
+      return "nothing";
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  map.pin(pin);
+  map.set(1, 1);
+  object.pinPrograms(`${pin}-all`);
+  try {
+    return {
+      "a pin of a map": message(() => map.pin(pin)),
+      "a pin of a program": message(() => on_socket.pin(pin)),
+      "a pin of a link": message(() => on_enter.attach().pin(pin)),
+      "all pins": message(() => object.pinPrograms(`${pin}-all`)),
+      "a pin in no folder": message(() => map.pin(`${pin}-none/of/it`)),
+      "a pin with a dot": message(() => map.pin(`${pin}.dot`)),
+      "a pin removed": message(() => map.unpin(`${pin}-none`)),
+      "a pin opened": message(() => Link.open({ pin: `${pin}-none` })),
+      "a map's id": message(() => BpfMap.open({ id }, RawMap)),
+      "a program's id": message(() => Program.open({ id })),
+      "a link's id": message(() => Link.open({ id })),
+      "BTF's id": message(() => btf.read(id)),
+      "a filter": message(() => on_socket.attach({ socket: file })),
+      "a socket in a map": message(() => programs.maps.socks.set(0, file)),
+      "a large map": message(() => BpfMap.create({ maxEntries: 0xffff_ffff }, HashMap, u32, u32)),
+      "a large value": message(() =>
+        BpfMap.create({ type: MapType.HASH, keySize: 4, valueSize: 0x7fff_ffff, maxEntries: 1 }, RawMap),
+      ),
+      "an odd map": message(() => BpfMap.create({ maxEntries: 0 }, ArrayMap, u32)),
+      "memory of this process": message(() =>
+        BpfMap.create({ type: MapType.ARRAY, keySize: 4, valueSize: 0x7fff_ffff, maxEntries: 1 }, RawMap),
+      ),
+      "an entry": message(() => map.set(1, 2, { mode: "create" })),
+      "no entry": message(() => map.set(2, 2, { mode: "replace" })),
+    };
+  } finally {
+    map.unpin();
+    object.unpinPrograms(`${pin}-all`);
+    rmdirSync(`${pin}-all`);
+  }
+}
 
 try {
   cases[what]!();
