@@ -77,6 +77,7 @@ export {
   StorageMap,
 } from "./maps/special.js";
 export { type SubmitOptions, UserRingBuf } from "./maps/user-ringbuf.js";
+export type { Immediate } from "./object/hook.js";
 export { linkObjects } from "./object/linker.js";
 export type { MapConfig, RawMapConfig } from "./object/map-config.js";
 export { BpfObject } from "./object/object.js";

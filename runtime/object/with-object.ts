@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { BpfError } from "../errors.js";
 import type { Link } from "../programs/link.js";
 import type { Program } from "../programs/program.js";
+import { type Immediate, isThenable, runNow } from "./hook.js";
 import { BpfObject } from "./object.js";
 import type { OpenOptions } from "./open.js";
 
@@ -12,9 +13,9 @@ export interface WithObjectOptions extends OpenOptions {
   /** The C names of the programs to attach, in this order; they attach to what their sections name. */
   readonly programs: readonly string[];
   /** Runs before the object is loaded: to configure its programs and maps. It must not be async. */
-  readonly beforeLoad?: ((object: BpfObject) => void) | undefined;
+  readonly beforeLoad?: ((object: BpfObject) => Immediate) | undefined;
   /** Runs when the object is loaded and nothing attached yet: to fill maps. It must not be async. */
-  readonly beforeAttach?: ((object: BpfObject) => void) | undefined;
+  readonly beforeAttach?: ((object: BpfObject) => Immediate) | undefined;
 }
 
 /**
@@ -45,9 +46,9 @@ export function withObject<T>(
   let result: T;
   try {
     const wanted = find(object, programs);
-    runNow("beforeLoad", beforeLoad, object);
+    runNow("withObject(): beforeLoad", beforeLoad, object, "load() does not wait for it");
     object.load();
-    runNow("beforeAttach", beforeAttach, object);
+    runNow("withObject(): beforeAttach", beforeAttach, object, "attach() does not wait for it");
     result = run(object, attach(object, wanted));
   } catch (error) {
     giveUp(object);
@@ -83,15 +84,6 @@ function checked(options: WithObjectOptions, run: unknown): WithObjectOptions {
       throw new TypeError(`withObject(): ${name} is a function, not ${typeof hook}`);
   if (typeof run !== "function") throw new TypeError(`withObject(): takes a function, not ${typeof run}`);
   return options;
-}
-
-/** Runs what is to be done before the next step, which does not wait for it. */
-function runNow(name: string, hook: ((object: BpfObject) => void) | undefined, object: BpfObject): void {
-  const result: unknown = hook?.(object);
-  if (!isThenable(result)) return;
-  // Its failure is told by the error that follows.
-  result.then(undefined, () => undefined);
-  throw new TypeError(`withObject(): ${name} must not be async — what comes next does not wait for it`);
 }
 
 /** The programs of these names. */
@@ -142,8 +134,4 @@ function giveUp(object: BpfObject): void {
   } catch {
     // What failed first says more.
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (typeof value === "object" || typeof value === "function") && value !== null && "then" in value;
 }

@@ -1,4 +1,5 @@
 import { stateError } from "../errors.js";
+import { type Immediate, runNow } from "../object/hook.js";
 import { checkLayout } from "../object/layout.js";
 import type { MapConfig } from "../object/map-config.js";
 import { type OpenOptions, openObject, readObject } from "../object/open.js";
@@ -22,9 +23,10 @@ export interface SkeletonOptionsWithObject extends SkeletonOptions {
 }
 
 type OpenArguments<O> = O extends SkeletonOptionsWithObject ? [options: O] : [options?: O];
+type Configure<S extends Shape> = ((opened: Opened<S>) => Immediate) | undefined;
 type LoadArguments<S extends Shape, O> = O extends SkeletonOptionsWithObject
-  ? [configure: ((opened: Opened<S>) => void) | undefined, options: O]
-  : [configure?: ((opened: Opened<S>) => void) | undefined, options?: O];
+  ? [configure: Configure<S>, options: O]
+  : [configure?: Configure<S>, options?: O];
 
 /** A BPF object's programs, maps and globals, typed: what a generated file exports. */
 export interface Skeleton<S extends Shape, O extends SkeletonOptions = SkeletonOptions> {
@@ -32,7 +34,7 @@ export interface Skeleton<S extends Shape, O extends SkeletonOptions = SkeletonO
   readonly name: string;
   /** Parses the object. Until `load()`, globals, maps and programs can be configured. */
   open(...options: OpenArguments<O>): Opened<S>;
-  /** Opens, runs `configure`, and loads. */
+  /** Opens, runs `configure`, which must not be async, and loads. What has to wait for something takes {@link open}. */
   load(...args: LoadArguments<S, O>): Loaded<S>;
   /** Opens, runs `configure`, loads, and attaches. */
   attach(...args: LoadArguments<S, O>): Loaded<S>;
@@ -89,26 +91,21 @@ export function skeleton<S extends Shape, O extends SkeletonOptions = SkeletonOp
   if (spec.abi !== ABI)
     throw stateError(spec.name, `its skeleton is of abi ${spec.abi}, this runtime of ${ABI} — regenerate it`);
   const open = (options?: SkeletonOptions): Opened<S> => openSkeleton(spec, options ?? {});
-  const load = (
-    configure?: ((opened: Opened<S>) => void) | undefined,
-    options?: SkeletonOptions,
-  ): Loaded<S> => {
+  const load = (configure?: Configure<S>, options?: SkeletonOptions): Loaded<S> => {
     if (configure !== undefined && typeof configure !== "function")
       throw new TypeError(
         `${spec.name}: configure is a function that gets what is opened, not ${typeof configure}`,
       );
     const opened = open(options);
     try {
-      configure?.(opened);
+      const todo = "use open(), wait, and then load()";
+      runNow(`${spec.name}: configure`, configure, opened, todo);
       return opened.load();
     } finally {
       opened.close();
     }
   };
-  const attach = (
-    configure?: ((opened: Opened<S>) => void) | undefined,
-    options?: SkeletonOptions,
-  ): Loaded<S> => {
+  const attach = (configure?: Configure<S>, options?: SkeletonOptions): Loaded<S> => {
     const loaded = load(configure, options);
     try {
       loaded.attach();

@@ -121,6 +121,16 @@ describeKernel("a skeleton's states", () => {
           ),
         ),
       ).toBe(stop);
+    // Nobody waits for a promise, and nobody is left with its failure.
+    const late: (() => Promise<void>) & (() => void) = async () => {
+      await null;
+      throw stop;
+    };
+    for (const form of [Kernel.load, Kernel.attach]) {
+      const error = thrown(() => form(late as () => void, { name }));
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error.message).toBe("kernel: configure must not be async — use open(), wait, and then load()");
+    }
     expect(thrown(() => KernelHalves.attach(undefined, { name })).code).toBe("ENOENT");
     expect(thrown(() => KernelRefused.attach(undefined, { name })).code).toBe("EACCES");
     await expectNothingLeft(name);

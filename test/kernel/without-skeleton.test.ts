@@ -462,7 +462,8 @@ describeKernel("withObject", () => {
     const options = { path, programs: ["on_getppid"], name };
     expect(() => withObject(options, fail)).toThrow("on purpose");
     expect(() => withObject({ ...options, beforeAttach: fail }, () => 0)).toThrow("on purpose");
-    expect(() => withObject({ ...options, beforeAttach: async () => fail() }, () => 0)).toThrow(
+    const late = (async () => fail()) as () => never;
+    expect(() => withObject({ ...options, beforeAttach: late }, () => 0)).toThrow(
       /beforeAttach must not be async/,
     );
     await expectNothingLeft(name);

@@ -214,12 +214,19 @@ export async function hostile(): Promise<void> {
   loaded.maps['a-b */ "c'].set(bpf.copy(loaded.bss.__proto__member), 1);
 }
 
+/** Written down once, for several calls. */
+const configure = (opened: bpf.Opened<Types>): void => {
+  opened.rodata.verbose = true;
+};
+
 /** A skeleton that brings no object. */
 export function without(): void {
   Kinds.open({ object: "kinds.bpf.o" }).close();
   Kinds.load(undefined, { object: new Uint8Array() }).close();
   Kinds.attach((opened) => (opened.rodata.limit = 1), { object: "kinds.bpf.o" }).close();
   Types.load((opened) => (opened.rodata.verbose = true)).close();
+  Types.load((opened) => opened.maps.counter).close();
+  Types.load(configure).close();
   Types.attach().close();
 }
 

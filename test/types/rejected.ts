@@ -1,5 +1,5 @@
 /** What must not compile: the mistakes that a typed skeleton is there to find. Nothing here runs. */
-import { BpfMap, codecs, HashMap, RawMap } from "bpf-tsgen-runtime";
+import { BpfMap, codecs, HashMap, RawMap, withObject } from "bpf-tsgen-runtime";
 import type * as bpf from "bpf-tsgen-runtime/codegen";
 import { Kinds } from "../golden/kinds.skel.js";
 import { type Address, type Arrays, type Nested, type Pair, State, Types } from "../golden/types.skel.js";
@@ -59,6 +59,14 @@ export function opened(): void {
   opened.data.corners = [{ x: 1, y: 2 }];
   // @ts-expect-error there is no such option
   Types.open({ path: "types.bpf.o" });
+  // @ts-expect-error nobody waits for a promise
+  Types.load(async ({ maps }) => maps.counter);
+  // @ts-expect-error however it is made
+  Types.attach(({ rodata }) => Promise.resolve(rodata));
+  // @ts-expect-error here, too
+  withObject({ path: "types.bpf.o", programs: [], beforeLoad: async () => {} }, () => {});
+  // @ts-expect-error and here
+  withObject({ path: "types.bpf.o", programs: [], beforeAttach: async () => {} }, () => {});
 }
 
 /** The struct of a struct_ops map. */
