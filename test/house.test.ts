@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = [
   ["runtime/btf/", ["runtime/btf/"]],
   ["runtime/errors.ts", ["node:os"]],
+  ["runtime/lifetimes.ts", []],
   ["runtime/codec/", ["runtime/codec/", "runtime/errors.ts", "node:os", "node:util"]],
   [
     "runtime/ffi/koffi.ts",
@@ -32,6 +33,7 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
       "runtime/codec/",
       "runtime/ffi/native.ts",
       "runtime/errors.ts",
+      "runtime/lifetimes.ts",
       "node:fs",
       "node:net",
       "node:util",
@@ -45,6 +47,7 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
       "runtime/codec/",
       "runtime/ffi/native.ts",
       "runtime/errors.ts",
+      "runtime/lifetimes.ts",
       "node:fs",
       "node:util",
     ],
@@ -60,7 +63,14 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
         "runtime/codec/",
         "runtime/btf/",
       ],
-      ...["runtime/ffi/native.ts", "runtime/errors.ts", "node:fs", "node:path", "node:util"],
+      ...[
+        "runtime/ffi/native.ts",
+        "runtime/errors.ts",
+        "runtime/lifetimes.ts",
+        "node:fs",
+        "node:path",
+        "node:util",
+      ],
     ],
   ],
   [
@@ -74,7 +84,7 @@ const rooms: readonly (readonly [room: string, allowed: readonly string[]])[] = 
         "runtime/maps/",
         "runtime/codec/",
       ],
-      ...["runtime/ffi/native.ts", "runtime/errors.ts", "node:fs"],
+      ...["runtime/ffi/native.ts", "runtime/errors.ts", "runtime/lifetimes.ts", "node:fs"],
     ],
   ],
   ["runtime/codegen.ts", ["runtime/"]],

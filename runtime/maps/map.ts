@@ -7,6 +7,7 @@ import { check, ENOSPC, errno, libbpf, libc, systemError } from "../ffi/native.j
 import { type MapTarget, openFromKernel, walkIds } from "../kernel/objects.js";
 import { possibleCpus } from "../kernel/system.js";
 import { MapType, mapTypeName } from "../kernel/types.js";
+import { endAll, hasEnded, mustEnd } from "../lifetimes.js";
 import { type CreateOptions, createByOptions, type MapTemplate } from "./create.js";
 
 const EPERM = -1;
@@ -244,12 +245,12 @@ export abstract class BpfMap {
   protected release(): void {
     this.descriptor = -1;
     if (this.#origin) this.#origin.#others.delete(this);
-    for (const other of this.#others) BpfMap.release(other);
   }
 
   /** Closes a map object without closing its descriptor: for whoever owns that. Safe to call again. */
   static release(map: BpfMap): void {
-    if (map.descriptor >= 0) map.release();
+    if (map.descriptor < 0) return;
+    endAll([() => map.release(), ...[...map.#others].map((other) => () => BpfMap.release(other))]);
   }
 
   /** Throws for a negative result, as closed when the map is. */
@@ -330,8 +331,11 @@ function expectParts(where: string, MapClass: typeof BpfMap, parts: readonly unk
     );
 }
 
-/** Makes a map's object, and has it own the descriptor; closes that when there is no object. */
-export function own<M extends BpfMap>(fd: number, make: () => M): Owned<M> {
+/**
+ * Makes a map's object, and has it own the descriptor; closes that when there is no object.
+ * @param opened what tells where it was opened should it never be closed; the stack when left out.
+ */
+export function own<M extends BpfMap>(fd: number, make: () => M, opened?: string): Owned<M> {
   let map: M;
   try {
     map = make();
@@ -339,19 +343,20 @@ export function own<M extends BpfMap>(fd: number, make: () => M): Owned<M> {
     closeFd(fd);
     throw error;
   }
+  mustEnd(map, `map "${map.name}"`, opened);
   let open = true;
   const close = (): void => {
     if (!open) return;
     open = false;
-    BpfMap.release(map);
-    closeFd(fd);
+    hasEnded(map);
+    endAll([() => BpfMap.release(map), () => closeFd(fd)]);
   };
   return Object.assign(map, { close, [Symbol.dispose]: close });
 }
 
 /** Opens a map by its pin on bpffs (`bpf_obj_get`). The caller closes the descriptor with {@link closeFd}. */
 export function openPinned(path: string): number {
-  return check(`pin "${path}"`, "bpf_obj_get", libbpf.bpf_obj_get(path));
+  return check(`pin "${path}"`, "bpf_obj_get", libbpf.bpf_obj_get(path), { pin: path });
 }
 
 /** Closes a descriptor. */

@@ -24,7 +24,9 @@ abstract class MapOfMaps<K, M extends BpfMap> extends EntryMap<K, number> {
     const fd = libbpf.bpf_map_get_fd_by_id(this.entry.value());
     if (fd === ENOENT) return undefined;
     check(this.where, "bpf_map_get_fd_by_id", fd);
-    return own(fd, () => this.#inner.create(mapHandleOf(`${this.name} inner`, fd)));
+    const name = `${this.name} inner`;
+    // No stack, which would take longer than all the rest.
+    return own(fd, () => this.#inner.create(mapHandleOf(name, fd)), `by get() of ${this.where}`);
   }
 
   /** Puts a map in (`bpf_map_update_elem`); it stays there when its handle is closed. */

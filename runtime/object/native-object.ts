@@ -4,6 +4,7 @@ import { BpfError, closedError, stateError } from "../errors.js";
 import { check, libbpf, listening, systemError } from "../ffi/native.js";
 import { kindOf } from "../kernel/objects.js";
 import { MapType } from "../kernel/types.js";
+import { endAll, hasEnded, mustEnd } from "../lifetimes.js";
 import type { MapTemplate } from "../maps/create.js";
 import { BpfMap, type MapHandle, mapHandleOf } from "../maps/map.js";
 import { ProgramOwner } from "../programs/base.js";
@@ -20,19 +21,6 @@ const EBUSY = 16;
 /** The `struct bpf_map` of each struct_ops map, by what only it can have got from here. */
 const structOps = new WeakMap<() => Link, number>();
 
-/** Says that an object can no longer be closed. Nothing is detached: a probe must not stop because of the collector. */
-const leaks = new FinalizationRegistry<{ readonly name: string; readonly opened: string }>(
-  ({ name, opened }) => {
-    process.emitWarning(
-      `${name}: was never closed, and stays in the kernel until the process ends — use \`using\``,
-      {
-        code: "BPF_LEAK",
-        detail: opened,
-      },
-    );
-  },
-);
-
 /**
  * A `struct bpf_object` and all that ends with it. The only holder of its address: applications get
  * `BpfObject`s and skeletons, which keep theirs private.
@@ -48,7 +36,8 @@ export class NativeObject extends ProgramOwner {
   /** Pages of each CPU's ring, of perf event arrays where it has been said. */
   readonly pages: Map<string, number> = new Map();
   readonly #arenas = new Map<number, LoadedArena>();
-  readonly #closers: (() => void)[] = [];
+  /** What ends with it, oldest first. */
+  readonly #maps: BpfMap[] = [];
 
   /** @param open makes a `struct bpf_object` of bytes; what is to be done at every opening is part of it. */
   constructor(name: string, bytes: Uint8Array, open: (bytes: Uint8Array) => number) {
@@ -57,9 +46,7 @@ export class NativeObject extends ProgramOwner {
     this.#pointer = open(bytes);
     this.#bytes = bytes;
     this.#open = open;
-    // The text at once: an error object would refer to this one, which then is never collected.
-    const opened = new Error("opened here").stack?.split("\n").slice(2).join("\n") ?? "";
-    leaks.register(this, { name, opened }, this);
+    mustEnd(this, name);
   }
 
   /** `"open"` until loaded, `"closed"` in the end. */
@@ -146,18 +133,17 @@ export class NativeObject extends ProgramOwner {
   /** Detaches and frees everything. Safe to call again. */
   close(): void {
     if (this.#state === "closed") return;
-    leaks.unregister(this);
-    try {
-      this.detach();
-    } finally {
-      this.#state = "closed";
-      this.#bytes = undefined;
-      try {
-        for (const close of this.#closers.splice(0).reverse()) close();
-      } finally {
-        libbpf.bpf_object__close(this.#pointer);
-      }
-    }
+    hasEnded(this);
+    this.#state = "closed";
+    this.#bytes = undefined;
+    endAll([
+      () => this.detach(),
+      ...this.#maps
+        .splice(0)
+        .reverse()
+        .map((map) => () => BpfMap.release(map)),
+      () => libbpf.bpf_object__close(this.#pointer),
+    ]);
   }
 
   /** The `struct bpf_program` of a C name. */
@@ -240,7 +226,7 @@ export class NativeObject extends ProgramOwner {
 
   /** Makes a map end with the object. */
   own<M extends BpfMap>(map: M): M {
-    this.#closers.push(() => BpfMap.release(map));
+    this.#maps.push(map);
     return map;
   }
 

@@ -4,6 +4,7 @@ import { closedError, stateError } from "../errors.js";
 import { check, EINVAL, libbpf, libc, opts, orErrno, systemError } from "../ffi/native.js";
 import { type KernelTarget, openFromKernel, walkIds } from "../kernel/objects.js";
 import { linkTypeName } from "../kernel/types.js";
+import { endAll, hasEnded, mustEnd } from "../lifetimes.js";
 import { text } from "./arguments.js";
 import { type LinkInfo, readLinkInfo } from "./link-info.js";
 
@@ -24,15 +25,7 @@ export interface LinkBackend {
 
 /** Destroys links, newest first: all of them, also when one of them fails; its error is thrown in the end. */
 export function destroyAll(links: Iterable<Link>): void {
-  const errors: unknown[] = [];
-  for (const link of [...links].reverse()) {
-    try {
-      link.destroy();
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  if (errors.length > 0) throw errors[0];
+  endAll([...links].reverse().map((link) => () => link.destroy()));
 }
 
 /** An attachment that libbpf made: a `struct bpf_link`. */
@@ -107,6 +100,7 @@ export class Link {
     const { where, fd } = openFromKernel("link", target);
     const link = new Link(where, fdLink(where, fd), new Set());
     if ("pin" in target) link.#pins.add(target.pin);
+    mustEnd(link, where);
     return link;
   }
 
@@ -136,6 +130,7 @@ export class Link {
   destroy(): void {
     const backend = this.#backend;
     if (!backend) return;
+    hasEnded(this);
     this.#backend = undefined;
     this.#links.delete(this);
     backend.destroy();
@@ -153,9 +148,13 @@ export class Link {
     for (const { fd } of this.#members()) check(this.#where, "bpf_link_detach", libbpf.bpf_link_detach(fd));
   }
 
-  /** Lets the attachment outlive this object, until the process ends (`bpf_link__disconnect`). */
+  /**
+   * Lets the attachment outlive this object, until the process ends (`bpf_link__disconnect`). Of one from
+   * {@link Link.open} that nobody has let go of so, nor destroyed, the process is warned when it is collected.
+   */
   disconnect(): void {
     this.#use().disconnect();
+    hasEnded(this);
   }
 
   /** Pins the link to a new path on bpffs (`bpf_obj_pin`): the program stays attached until it is unpinned. */

@@ -1,5 +1,6 @@
 import { libbpf, libc } from "../ffi/native.js";
 import { type KernelTarget, openFromKernel, walkIds } from "../kernel/objects.js";
+import { endAll, hasEnded, mustEnd } from "../lifetimes.js";
 import { descriptor, integer } from "./arguments.js";
 import { BaseProgram, type OpenedInKernel, ProgramOwner, type Target } from "./base.js";
 import { destroyAll, type Link } from "./link.js";
@@ -85,16 +86,14 @@ class KernelOwner extends ProgramOwner {
   constructor(opened: OpenedInKernel) {
     super();
     this.opened = opened;
+    mustEnd(this, opened.where);
   }
 
   close(): void {
     if (this.state === "closed") return;
-    try {
-      destroyAll(this.links);
-    } finally {
-      this.state = "closed";
-      libc.close(this.opened.fd);
-    }
+    hasEnded(this);
+    this.state = "closed";
+    endAll([() => destroyAll(this.links), () => libc.close(this.opened.fd)]);
   }
 }
 

@@ -1,4 +1,5 @@
 import { libbpf } from "../ffi/native.js";
+import { endAll } from "../lifetimes.js";
 import type { BpfMap, MapSpec } from "../maps/map.js";
 import type { NativeObject } from "../object/native-object.js";
 import { loadedSection, type OpenSection, type SectionSpec } from "../object/section.js";
@@ -70,13 +71,12 @@ export class LoadedSkeleton {
   close(): void {
     if (this.#object.state === "closed") return;
     for (const name of Object.keys(this.links)) delete this.links[name];
-    try {
-      this.#object.detach();
-    } finally {
-      for (const section of this.#sections.splice(0)) section.close();
-      this.#object.close();
-      this.#end?.();
-    }
+    endAll([
+      () => this.#object.detach(),
+      ...this.#sections.splice(0).map((section) => () => section.close()),
+      () => this.#object.close(),
+      () => this.#end?.(),
+    ]);
   }
 
   [Symbol.dispose](): void {

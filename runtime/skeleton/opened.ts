@@ -1,5 +1,6 @@
 import { closedError, stateError } from "../errors.js";
 import { expectLibbpf } from "../ffi/native.js";
+import { endAll } from "../lifetimes.js";
 import type { BpfMap, MapSpec, ShadowSpec } from "../maps/map.js";
 import { mapConfig } from "../object/map-config.js";
 import type { NativeObject } from "../object/native-object.js";
@@ -104,8 +105,7 @@ export class OpenedSkeleton {
 
   close(): void {
     if (this.#loaded) return;
-    this.#releaseSections();
-    this.#object.close();
+    endAll([() => this.#releaseSections(), () => this.#object.close()]);
   }
 
   [Symbol.dispose](): void {

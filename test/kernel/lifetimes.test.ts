@@ -19,6 +19,33 @@ describeKernel("what outlives what", () => {
     });
   });
 
+  test.concurrent("so do maps, programs and links that were opened by hand; what was closed or disconnected does not", async () => {
+    expect(await seen("handles")).toEqual({
+      told: [
+        ["link LINK", true],
+        ['map "by_hand"', true],
+        ['map "numbers"', true],
+        ['map " inner"', true],
+        ["program PROGRAM", true],
+      ].sort(),
+      // These, and the link that was disconnected.
+      ended: 6,
+      attached: true,
+    });
+  });
+
+  test.concurrent("a map that cannot be let go of is no reason to keep anything else", async () => {
+    expect(await seen("closers")).toEqual({
+      skeleton: ["MINE", "nothing"],
+      numbers: "ERR_BPF_CLOSED",
+      bss: "ERR_BPF_CLOSED",
+      closed: "closed",
+      byHand: ["MINE", "nothing"],
+      other: "ERR_BPF_CLOSED",
+      fds: 0,
+    });
+  });
+
   test.concurrent("a disconnected link outlives its object and the skeleton, not the process", async () => {
     const name = uniqueName();
     const child = start("lifetimes", ["disconnected", name]);

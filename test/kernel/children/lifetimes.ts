@@ -3,7 +3,9 @@ import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { closeSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { map } from "../../../runtime/codegen.js";
 import { libc, perfEventOpen } from "../../../runtime/ffi/native.js";
+import { ArrayOfMaps, BpfMap, HashMap, Link, Program, RawMap, u32 } from "../../../runtime/index.js";
 import { KernelHalves } from "../../fixtures/kernel-halves.skel.js";
 import { KernelMaps } from "../../fixtures/kernel-maps.skel.js";
 import { KernelPrograms } from "../../fixtures/kernel-programs.skel.js";
@@ -39,26 +41,110 @@ function thrown(action: () => unknown): string {
   }
 }
 
+/** The leaks that the process is warned of, once there are so many, and whether they tell where that was opened. */
+async function leaks(
+  count: number,
+): Promise<readonly { readonly message: string; readonly where: boolean }[]> {
+  const warnings: { message: string; where: boolean }[] = [];
+  process.on("warning", (warning) => {
+    const { message, code, detail } = warning as Error & { code?: string; detail?: string };
+    if (code === "BPF_LEAK")
+      warnings.push({ message, where: /lifetimes\.[jt]s|^by get\(\) of map ""$/.test(detail ?? "") });
+  });
+  for (let i = 0; i < 100 && warnings.length < count; i++) {
+    globalThis.gc!();
+    await pause(10);
+  }
+  return warnings;
+}
+
 const cases: Record<string, () => unknown> = {
   /** Nobody refers to the skeleton any more: that is said, and nothing is detached. */
   async leaked() {
-    const warnings: unknown[] = [];
-    process.on("warning", (warning) => {
-      const { message, code, detail } = warning as Error & { code?: string; detail?: string };
-      if (code === "BPF_LEAK") warnings.push({ message, where: /lifetimes\.[jt]s/.test(detail ?? "") });
-    });
     const bss = (() => {
       const kernel = load("on_enter");
       kernel.attach();
       return kernel.bss;
     })();
-    for (let i = 0; i < 100 && warnings.length === 0; i++) {
-      globalThis.gc!();
-      await pause(10);
-    }
+    const warnings = await leaks(1);
     const before = bss.runs[TP_BTF]!;
     trigger();
     return { warnings, attached: bss.runs[TP_BTF]! > before };
+  },
+
+  /** What was opened by hand, and is not referred to any more: said of each that is open, and of nothing else. */
+  async handles() {
+    using kernel = load("on_enter");
+    const [mapId, programId] = [kernel.maps.numbers.info().id, kernel.programs.on_enter.info().id];
+    const linkId = kernel.programs.on_enter.attach().info().id;
+    using inner = BpfMap.create({ name: "inner", maxEntries: 1 }, HashMap, u32, u32);
+    using outer = BpfMap.create(
+      { maxEntries: 1, inner },
+      ArrayOfMaps,
+      map(HashMap<number, number>, u32, u32),
+    );
+    outer.set(0, inner);
+    const open = () => ({
+      closable: [
+        BpfMap.create({ name: "by_hand", maxEntries: 1 }, HashMap, u32, u32),
+        BpfMap.open({ id: mapId }, RawMap),
+        outer.get(0)!,
+        Program.open({ id: programId }),
+      ],
+      link: Link.open({ id: linkId }),
+    });
+    const before = openFds();
+    // What was closed, what was let go of on purpose, and what is a skeleton's.
+    for (const end of ["destroy", "disconnect"] as const) {
+      const { closable, link } = open();
+      for (const each of closable) each.close();
+      link[end]();
+    }
+    void [kernel.maps.numbers.raw, kernel.maps.socks];
+    const warnings = leaks(5);
+    open();
+    const ended = openFds() - before;
+    const told = (await warnings).map(({ message, where }) => [message.split(":")[0], where]);
+    const runs = kernel.bss.runs[TP_BTF]!;
+    trigger();
+    const ids = { [mapId]: "MAP", [programId]: "PROGRAM", [linkId]: "LINK" };
+    return {
+      told: told
+        .map(([name, where]) => [String(name).replace(/\d+/, (id) => ids[Number(id)] ?? id), where])
+        .sort(),
+      ended,
+      attached: kernel.bss.runs[TP_BTF]! > runs,
+    };
+  },
+
+  /** A map that cannot be let go of is no reason to keep the others, their descriptors, and the object. */
+  async closers() {
+    const before = openFds();
+    const unwilling = (map: object): void =>
+      void Object.defineProperty(map, "release", {
+        value: () => {
+          throw Object.assign(new Error(), { code: "MINE" });
+        },
+      });
+    const kernel = load("on_enter");
+    const { numbers, socks } = kernel.maps;
+    const { bss } = kernel;
+    // The newest is closed first.
+    unwilling(socks);
+    const closed = kernel.closed.then(() => "closed");
+    const skeleton = [thrown(() => kernel.close()), thrown(() => kernel.close())];
+    const byHand = BpfMap.create({ maxEntries: 1 }, HashMap, u32, u32);
+    const other = byHand.raw;
+    unwilling(byHand);
+    return {
+      skeleton,
+      numbers: thrown(() => numbers.fd),
+      bss: thrown(() => bss.target),
+      closed: await closed,
+      byHand: [thrown(() => byHand.close()), thrown(() => byHand.close())],
+      other: thrown(() => other.fd),
+      fds: openFds() - before,
+    };
   },
 
   /** A link by libbpf, one by the kernel, one that stands for several: let go of, destroyed, and closed over. */
