@@ -56,10 +56,12 @@ export {
 export { ArenaMap } from "./maps/arena.js";
 export { ArrayMap } from "./maps/array.js";
 export type { CreateOptions } from "./maps/create.js";
-export { type GetOptions, HashMap, RawMap, type SetOptions } from "./maps/hash.js";
+export { HashMap, RawMap } from "./maps/hash.js";
+export type { MapInfo } from "./maps/info.js";
 export { Cidr, cidr, LpmTrie } from "./maps/lpm.js";
-export { BpfMap, type MapClass, type MapInfo, type Owned } from "./maps/map.js";
+export { BpfMap, type MapClass, type Owned } from "./maps/map.js";
 export { ArrayOfMaps, HashOfMaps } from "./maps/nested.js";
+export type { GetOptions, SetOptions } from "./maps/options.js";
 export { PerCpuArrayMap, PerCpuHashMap } from "./maps/percpu.js";
 export { PerfEventArray, type PerfOptions } from "./maps/perf.js";
 export { BloomFilter, Queue, Stack } from "./maps/queue.js";

@@ -3,7 +3,8 @@ import { hostLittleEndian, Memory } from "../codec/memory.js";
 import type { Codec, Input, View } from "../codec/types.js";
 import { stateError } from "../errors.js";
 import { MapType } from "../kernel/types.js";
-import { BpfMap, expectType, type MapHandle } from "./map.js";
+import { expectType, type MapHandle } from "./info.js";
+import { BpfMap } from "./map.js";
 import { pageSize } from "./mapping.js";
 import { BPF_F_SEGV_ON_FAULT } from "./types.js";
 

@@ -2,13 +2,13 @@ import { u32 } from "../codec/codec.js";
 import { Memory } from "../codec/memory.js";
 import type { Codec, Input, View } from "../codec/types.js";
 import { closedError, stateError } from "../errors.js";
-import { libbpf } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
-import { type Batched, batchSize, readBatches, updateBatch } from "./batch.js";
+import { readBatches } from "./batch.js";
 import { expectIterable } from "./entry.js";
-import { EntryMap, type GetOptions } from "./hash.js";
-import { type MapHandle, valueBytes } from "./map.js";
+import { EntryMap } from "./hash.js";
+import { type MapHandle, valueBytes } from "./info.js";
 import { MappedMemory } from "./mapping.js";
+import { type GetOptions, lockFlag } from "./options.js";
 import { BPF_F_MMAPABLE } from "./types.js";
 
 /**
@@ -19,14 +19,12 @@ export class ArrayMap<V> extends EntryMap<number, V> {
   static override readonly kinds: readonly MapType[] = [MapType.ARRAY];
   readonly #value: Codec<V>;
   readonly #stride: number;
-  readonly #valueSize: number;
   #mapped: MappedMemory | undefined;
 
   constructor(handle: MapHandle, value: Codec<V>) {
     super(handle, u32, value);
     this.#value = value;
-    this.#valueSize = valueBytes(this);
-    this.#stride = Math.ceil(this.#valueSize / 8) * 8;
+    this.#stride = Math.ceil(valueBytes(this) / 8) * 8;
   }
 
   /** How many values there are: `max_entries`. */
@@ -47,7 +45,7 @@ export class ArrayMap<V> extends EntryMap<number, V> {
   /** Replaces the value at an index. A bad index is a RangeError. */
   set(index: number, value: Input<V>, options?: GetOptions): void {
     this.#checkIndex(index);
-    this.store(index, value, this.lockFlag(options));
+    this.store(index, value, lockFlag(this.where, options));
   }
 
   /**
@@ -55,42 +53,9 @@ export class ArrayMap<V> extends EntryMap<number, V> {
    * one stay.
    */
   setMany(entries: Iterable<readonly [number, Input<V>]>, options?: GetOptions): void {
-    const flags = this.lockFlag(options);
+    const flags = lockFlag(this.where, options);
     expectIterable(`${this.where}: setMany()`, entries);
-    const batched = this.#batched;
-    const size = batchSize(batched, 1024);
-    let keys = new Uint32Array(0);
-    let values = new Uint8Array(0);
-    let memory = new Memory(values);
-    let count = 0;
-    const flush = (): void => {
-      const batch = { keys: new Uint8Array(keys.buffer), values, count };
-      count = 0;
-      if (batch.count === 0 || updateBatch(batched, batch, flags)) return;
-      for (let i = 0; i < batch.count; i++) {
-        this.entry.setKeyBytes(batch.keys.subarray(4 * i, 4 * i + 4));
-        this.entry.setValueBytes(values.subarray(i * batched.valueSize, (i + 1) * batched.valueSize));
-        const { keyAt, valueAt } = this.entry;
-        const result = libbpf.bpf_map_update_elem(this.descriptor, keyAt, valueAt, flags);
-        if (result < 0) this.refuse("bpf_map_update_elem", result, flags);
-      }
-    };
-    try {
-      for (const [index, value] of entries) {
-        this.#checkIndex(index);
-        if (keys.length === 0) {
-          keys = new Uint32Array(size);
-          values = new Uint8Array(size * batched.valueSize);
-          memory = new Memory(values);
-        }
-        this.entry.encodeValue(memory, count * batched.valueSize, value);
-        keys[count++] = index;
-        if (count === size) flush();
-      }
-    } finally {
-      // What comes before an entry that cannot be encoded is stored.
-      flush();
-    }
+    this.storeMany(entries, flags, (index) => this.#checkIndex(index));
   }
 
   /**
@@ -112,7 +77,7 @@ export class ArrayMap<V> extends EntryMap<number, V> {
   *entries(): IterableIterator<[number, V]> {
     let index = 0;
     if (!(this.flags & BPF_F_MMAPABLE)) {
-      const batched = this.#batched;
+      const batched = this.batched;
       const batches = readBatches(batched, false);
       // Arrays come in the order of their indices.
       for (let next = batches.next(); !next.done; next = batches.next()) {
@@ -136,16 +101,6 @@ export class ArrayMap<V> extends EntryMap<number, V> {
   protected override release(): void {
     super.release();
     this.#mapped?.close();
-  }
-
-  get #batched(): Batched {
-    return {
-      fd: () => this.fd,
-      check: (syscall, result) => this.check(syscall, result),
-      keySize: 4,
-      valueSize: this.#valueSize,
-      maxEntries: this.maxEntries,
-    };
   }
 
   #map(): MappedMemory {

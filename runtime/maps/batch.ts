@@ -1,9 +1,13 @@
 import { Memory } from "../codec/memory.js";
+import type { Input } from "../codec/types.js";
 import { EINVAL, ENOENT, ENOSPC, ENOTSUPP, libbpf, opts } from "../ffi/native.js";
+import type { Entry } from "./entry.js";
 
 const EINTR = -4;
 const FIRST_BATCH = 256;
 const BIGGEST_BATCH = 4096;
+/** How many entries are encoded for one update or delete. */
+const WRITE_BATCH = 1024;
 /** Larger values come in smaller batches. */
 const BATCH_BYTES = 2 ** 21;
 
@@ -27,7 +31,7 @@ export interface Batched {
 }
 
 /** How many entries a batch is of, at most. */
-export function batchSize(map: Pick<Batched, "keySize" | "valueSize">, most: number): number {
+function batchSize(map: Pick<Batched, "keySize" | "valueSize">, most: number): number {
   return Math.max(1, Math.min(most, Math.floor(BATCH_BYTES / Math.max(1, map.keySize + map.valueSize))));
 }
 
@@ -106,6 +110,57 @@ export function deleteBatch(map: Batched, keys: Uint8Array, count: number): numb
     at += result === ENOENT ? done[0] + 1 : count - at;
   }
   return deleted;
+}
+
+/** Collects entries to be written at once, encoded. */
+export class WriteBatch<K, V> {
+  readonly #map: Batched;
+  readonly #entry: Entry<K, V>;
+  readonly #size: number;
+  readonly #keys: Uint8Array;
+  readonly #values: Uint8Array;
+  readonly #keyMemory: Memory;
+  readonly #valueMemory: Memory;
+  #count = 0;
+
+  /** @param source where the entries come from: when it is an array, there is room for no more than it has. */
+  constructor(map: Batched, entry: Entry<K, V>, source: unknown) {
+    const most = batchSize(map, WRITE_BATCH);
+    this.#map = map;
+    this.#entry = entry;
+    this.#size = Array.isArray(source) ? Math.min(most, Math.max(1, source.length)) : most;
+    this.#keys = new Uint8Array(this.#size * map.keySize);
+    this.#values = new Uint8Array(this.#size * map.valueSize);
+    this.#keyMemory = new Memory(this.#keys);
+    this.#valueMemory = new Memory(this.#values);
+  }
+
+  get isFull(): boolean {
+    return this.#count === this.#size;
+  }
+
+  add(key: Input<K>, value: Input<V>): void {
+    this.#encodeKey(key);
+    this.#entry.encodeValue(this.#valueMemory, this.#count * this.#map.valueSize, value);
+    this.#count++;
+  }
+
+  /** Without a value: to be deleted. */
+  addKey(key: Input<K>): void {
+    this.#encodeKey(key);
+    this.#count++;
+  }
+
+  #encodeKey(key: Input<K>): void {
+    this.#entry.encodeKey(this.#keyMemory, this.#count * this.#map.keySize, key);
+  }
+
+  /** What there is; it begins anew. */
+  take(): Batch {
+    const count = this.#count;
+    this.#count = 0;
+    return { keys: this.#keys, values: this.#values, count };
+  }
 }
 
 /** Goes over entries a batch at a time. By hand: a generator that yields each of them takes twice as long. */

@@ -1,51 +1,36 @@
 import type { KeyForm } from "../codec/codec.js";
 import { bytes, decode, encode } from "../codec/codec.js";
-import { Memory } from "../codec/memory.js";
+import type { Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
 import { EINVAL, ENOENT, ENOTSUPP, kernelBefore, libbpf, systemError } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
-import { type Batch, type Batched, batchSize, deleteBatch, readBatches, updateBatch, Walk } from "./batch.js";
+import {
+  type Batch,
+  type Batched,
+  deleteBatch,
+  readBatches,
+  updateBatch,
+  Walk,
+  WriteBatch,
+} from "./batch.js";
 import { Entry, expectIterable } from "./entry.js";
-import { BpfMap, expectSizes, type MapHandle, valueBytes } from "./map.js";
-
-/** How a value is read. */
-export interface GetOptions {
-  /**
-   * Holds the `struct bpf_spin_lock` of the value meanwhile (`BPF_F_LOCK`), as BPF programs do while they change it:
-   * no value is seen half written.
-   */
-  readonly lock?: boolean | undefined;
-}
-
-/** How {@link HashMap.set} treats a key that is there already. */
-export interface SetOptions extends GetOptions {
-  /** `"any"`: create or replace · `"create"`: the key must be new · `"replace"`: the key must exist. */
-  readonly mode?: "any" | "create" | "replace" | undefined;
-}
-
-// Numbers: koffi takes longer for a bigint.
-const modes = { any: 0, create: 1, replace: 2 } as const;
-const BPF_F_LOCK = 4;
-/** How many entries are encoded for one update or delete batch. */
-const WRITE_BATCH = 1024;
-
-/** Entries that are encoded, to be written at once. */
-interface WriteBatch {
-  readonly size: number;
-  readonly keys: Uint8Array;
-  readonly values: Uint8Array;
-  readonly keyMemory: Memory;
-  readonly valueMemory: Memory;
-}
+import { expectCodec, expectSizes, type MapHandle, valueBytes } from "./info.js";
+import { BpfMap } from "./map.js";
+import { BPF_F_LOCK, type GetOptions, lockFlag, type SetOptions, setFlags } from "./options.js";
 
 /** What all maps with values share: finding, storing and removing one entry at a time. */
 export abstract class EntryMap<K, V> extends BpfMap {
   protected readonly entry: Entry<K, V>;
+  // The kernel writes so many bytes: nobody may change these.
+  readonly #keySize: number;
+  readonly #valueSize: number;
 
   constructor(handle: MapHandle, key: Codec<K>, value: Codec<V>) {
     super(handle);
     expectSizes(this, key.size, value.size);
-    this.entry = new Entry(this.where, key, this.keySize, value, valueBytes(this));
+    this.#keySize = this.keySize;
+    this.#valueSize = valueBytes(this);
+    this.entry = new Entry(this.where, key, this.#keySize, value, this.#valueSize);
   }
 
   /** The same map, by the same descriptor, with keys and values as bytes. */
@@ -62,7 +47,7 @@ export abstract class EntryMap<K, V> extends BpfMap {
     this.entry.setKey(key);
     const { keyAt, valueAt } = this.entry;
     if (options === undefined) return this.exists(syscall, libbpf[syscall](this.descriptor, keyAt, valueAt));
-    const flags = this.lockFlag(options);
+    const flags = lockFlag(this.where, options);
     return this.exists(syscall, libbpf[`${syscall}_flags`](this.descriptor, keyAt, valueAt, flags), flags);
   }
 
@@ -72,6 +57,50 @@ export abstract class EntryMap<K, V> extends BpfMap {
     const { keyAt, valueAt } = this.entry;
     const result = libbpf.bpf_map_update_elem(this.descriptor, keyAt, valueAt, flags);
     if (result < 0) this.refuse("bpf_map_update_elem", result, flags);
+  }
+
+  /** What batches need to know of the map. */
+  protected get batched(): Batched {
+    return {
+      fd: () => this.fd,
+      check: (syscall, result) => this.check(syscall, result),
+      keySize: this.#keySize,
+      valueSize: this.#valueSize,
+      maxEntries: this.maxEntries,
+    };
+  }
+
+  /**
+   * Stores many entries, in batches where the kernel can. Those before a failing one stay.
+   * @param expect throws for an entry that the map does not take.
+   */
+  protected storeMany(
+    entries: Iterable<readonly [Input<K>, Input<V>]>,
+    flags: number,
+    expect?: (key: Input<K>) => void,
+  ): void {
+    const batch = new WriteBatch(this.batched, this.entry, entries);
+    try {
+      for (const [key, value] of entries) {
+        expect?.(key);
+        batch.add(key, value);
+        if (batch.isFull) this.#storeBatch(batch.take(), flags);
+      }
+    } finally {
+      // What comes before an entry that cannot be encoded is stored.
+      this.#storeBatch(batch.take(), flags);
+    }
+  }
+
+  #storeBatch(batch: Batch, flags: number): void {
+    if (batch.count === 0 || updateBatch(this.batched, batch, flags)) return;
+    for (let i = 0; i < batch.count; i++) {
+      this.entry.setKeyBytes(batch.keys.subarray(i * this.#keySize, (i + 1) * this.#keySize));
+      this.entry.setValueBytes(batch.values.subarray(i * this.#valueSize, (i + 1) * this.#valueSize));
+      const { keyAt, valueAt } = this.entry;
+      const result = libbpf.bpf_map_update_elem(this.descriptor, keyAt, valueAt, flags);
+      if (result < 0) this.refuse("bpf_map_update_elem", result, flags);
+    }
   }
 
   /** Removes a key and says whether it was there. */
@@ -85,22 +114,6 @@ export abstract class EntryMap<K, V> extends BpfMap {
     if (result === 0) return true;
     if (result !== ENOENT) this.refuse(syscall, result, flags);
     return false;
-  }
-
-  /** The flag that options ask for. */
-  protected lockFlag(options: GetOptions | undefined): number {
-    const lock = options?.lock ?? false;
-    if (typeof lock !== "boolean") throw new TypeError(`${this.where}: lock is true or false`);
-    return lock ? BPF_F_LOCK : 0;
-  }
-
-  /** The flags that options of a `set` ask for. */
-  protected setFlags(options: SetOptions | undefined): number {
-    if (options === undefined) return 0;
-    const name = options?.mode ?? "any";
-    const mode = Object.hasOwn(modes, name) ? modes[name] : undefined;
-    if (mode === undefined) throw new TypeError(`${this.where}: mode is "any", "create" or "replace"`);
-    return mode | this.lockFlag(options);
   }
 
   /** The key after another one, or the first, as bytes. */
@@ -156,16 +169,11 @@ export class HashMap<K, V> extends EntryMap<K, V> {
     MapType.RHASH,
   ];
   readonly #value: Codec<V>;
-  readonly #keySize: number;
-  readonly #valueSize: number;
   readonly #decodeKey: Codec<K>["decode"];
 
   constructor(handle: MapHandle, key: Codec<K>, value: Codec<V>) {
     super(handle, key, value);
     this.#value = value;
-    // The kernel writes so many bytes: nobody may change these.
-    this.#keySize = this.keySize;
-    this.#valueSize = valueBytes(this);
     this.#decodeKey = ((key as KeyForm<K>).keyForm ?? key).decode;
   }
 
@@ -179,7 +187,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
    * @throws BpfError `E2BIG` when the map is full, `EEXIST` and `ENOENT` as `mode` asks.
    */
   set(key: Input<K>, value: Input<V>, options?: SetOptions): void {
-    this.store(key, value, this.setFlags(options));
+    this.store(key, value, setFlags(this.where, options));
   }
 
   /** Whether there is a value for the key. */
@@ -197,7 +205,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
    * cannot, older ones and for tries, in two: what is written between them is lost.
    */
   take(key: Input<K>, options?: GetOptions): V | undefined {
-    const flags = this.lockFlag(options);
+    const flags = lockFlag(this.where, options);
     this.entry.setKey(key);
     return this.#takeEntry(flags) ? this.entry.value() : undefined;
   }
@@ -224,61 +232,31 @@ export class HashMap<K, V> extends EntryMap<K, V> {
    * than {@link set}. Those before a failing one stay.
    */
   setMany(entries: Iterable<readonly [Input<K>, Input<V>]>, options?: SetOptions): void {
-    const flags = this.setFlags(options);
+    const flags = setFlags(this.where, options);
     expectIterable(`${this.where}: setMany()`, entries);
     // The kernel takes no modes in batches.
     if (flags & ~BPF_F_LOCK) {
       for (const [key, value] of entries) this.set(key, value, options);
       return;
     }
-    let batch: WriteBatch | undefined;
-    let count = 0;
-    const flush = (): void => {
-      if (!batch || count === 0) return;
-      const { keys, values } = batch;
-      const stored = count;
-      count = 0;
-      if (updateBatch(this.#batched, { keys, values, count: stored }, flags)) return;
-      for (let i = 0; i < stored; i++) {
-        this.entry.setKeyBytes(this.#keyBytes(keys, i));
-        this.entry.setValueBytes(values.subarray(i * this.#valueSize, (i + 1) * this.#valueSize));
-        const { keyAt, valueAt } = this.entry;
-        const result = libbpf.bpf_map_update_elem(this.descriptor, keyAt, valueAt, flags);
-        if (result < 0) this.refuse("bpf_map_update_elem", result, flags);
-      }
-    };
-    try {
-      for (const [key, value] of entries) {
-        batch ??= this.#newBatch(entries);
-        this.entry.encodeKey(batch.keyMemory, count * this.#keySize, key);
-        this.entry.encodeValue(batch.valueMemory, count * this.#valueSize, value);
-        if (++count === batch.size) flush();
-      }
-    } finally {
-      // What comes before an entry that cannot be encoded is stored.
-      flush();
-    }
+    this.storeMany(entries, flags);
   }
 
   /** Removes many keys, in batches where the kernel can (`bpf_map_delete_batch`); says how many were there. */
   deleteMany(keys: Iterable<Input<K>>): number {
     expectIterable(`${this.where}: deleteMany()`, keys);
-    let batch: WriteBatch | undefined;
-    let count = 0;
+    const batch = new WriteBatch(this.batched, this.entry, keys);
     let deleted = 0;
     for (const key of keys) {
-      batch ??= this.#newBatch(keys);
-      this.entry.encodeKey(batch.keyMemory, count * this.#keySize, key);
-      if (++count < batch.size) continue;
-      deleted += this.#delete(batch.keys, count);
-      count = 0;
+      batch.addKey(key);
+      if (batch.isFull) deleted += this.#delete(batch.take());
     }
-    return batch ? deleted + this.#delete(batch.keys, count) : 0;
+    return deleted + this.#delete(batch.take());
   }
 
   /** Removes every entry that was there when it was called. */
   clear(): void {
-    for (const { keys, count } of this.#batches()) this.#delete(keys, count);
+    for (const batch of this.#batches()) this.#delete(batch);
   }
 
   /**
@@ -304,13 +282,15 @@ export class HashMap<K, V> extends EntryMap<K, V> {
 
   /** Every key. */
   keys(): IterableIterator<K> {
-    const [keySize, decodeKey] = [this.#keySize, this.#decodeKey];
+    const { keySize } = this.batched;
+    const decodeKey = this.#decodeKey;
     return new Walk(this.#batches(), (keys, _, i) => decodeKey(keys, i * keySize));
   }
 
   /** Every value. */
   values(): IterableIterator<V> {
-    const [valueSize, value] = [this.#valueSize, this.#value];
+    const { valueSize } = this.batched;
+    const value = this.#value;
     return new Walk(this.#batches(), (_, values, i) => value.decode(values, i * valueSize));
   }
 
@@ -319,41 +299,19 @@ export class HashMap<K, V> extends EntryMap<K, V> {
   }
 
   #decoder(): (keys: Memory, values: Memory, index: number) => [K, V] {
-    const [keySize, valueSize] = [this.#keySize, this.#valueSize];
+    const { keySize, valueSize } = this.batched;
     const [decodeKey, value] = [this.#decodeKey, this.#value];
     return (keys, values, i) => [decodeKey(keys, i * keySize), value.decode(values, i * valueSize)];
   }
 
-  get #batched(): Batched {
-    return {
-      fd: () => this.fd,
-      check: (syscall, result) => this.check(syscall, result),
-      keySize: this.#keySize,
-      valueSize: this.#valueSize,
-      maxEntries: this.maxEntries,
-    };
-  }
-
-  /** Room for a batch of what is to be written. */
-  #newBatch(source: unknown): WriteBatch {
-    const most = batchSize(this.#batched, WRITE_BATCH);
-    const size = Array.isArray(source) ? Math.min(most, Math.max(1, source.length)) : most;
-    const keys = new Uint8Array(size * this.#keySize);
-    const values = new Uint8Array(size * this.#valueSize);
-    return { size, keys, values, keyMemory: new Memory(keys), valueMemory: new Memory(values) };
-  }
-
-  #keyBytes(keys: Uint8Array, index: number): Uint8Array {
-    return keys.subarray(index * this.#keySize, (index + 1) * this.#keySize);
-  }
-
-  #delete(keys: Uint8Array, count: number): number {
+  #delete({ keys, count }: Batch): number {
     if (count === 0) return 0;
-    const inOne = deleteBatch(this.#batched, keys, count);
+    const { batched } = this;
+    const inOne = deleteBatch(batched, keys, count);
     if (inOne !== undefined) return inOne;
     let deleted = 0;
     for (let i = 0; i < count; i++) {
-      this.entry.setKeyBytes(this.#keyBytes(keys, i));
+      this.entry.setKeyBytes(keys.subarray(i * batched.keySize, (i + 1) * batched.keySize));
       const result = libbpf.bpf_map_delete_elem(this.descriptor, this.entry.keyAt);
       if (this.exists("bpf_map_delete_elem", result)) deleted++;
     }
@@ -362,7 +320,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
 
   /** Raw entries in batches, or one by one where the kernel has no batches. */
   *#batches(take = false): Generator<Batch> {
-    if (!(yield* readBatches(this.#batched, take))) yield* this.#oneByOne(take);
+    if (!(yield* readBatches(this.batched, take))) yield* this.#oneByOne(take);
   }
 
   /** Bounded by `maxEntries`: a key that was deleted meanwhile makes the kernel start over. */
@@ -403,8 +361,8 @@ export class RawMap extends HashMap<Uint8Array, Uint8Array> {
    * @throws RangeError when a codec does not fit the map.
    */
   lookup<K, V>(keyCodec: Codec<K>, valueCodec: Codec<V>, key: Input<NoInfer<K>>): V | undefined {
-    this.#expectSize("key", keyCodec);
-    this.#expectSize("value", valueCodec);
+    expectCodec(this.where, "key", keyCodec, this.keySize);
+    expectCodec(this.where, "value", valueCodec, valueBytes(this));
     const found = this.get(encode(keyCodec, key));
     return found && decode(valueCodec, found);
   }
@@ -421,8 +379,8 @@ export class RawMap extends HashMap<Uint8Array, Uint8Array> {
     value: Input<NoInfer<V>>,
     flags: number | bigint = 0,
   ): void {
-    this.#expectSize("key", keyCodec);
-    this.#expectSize("value", valueCodec);
+    expectCodec(this.where, "key", keyCodec, this.keySize);
+    expectCodec(this.where, "value", valueCodec, valueBytes(this));
     const bits = typeof flags === "number" && Number.isInteger(flags) ? BigInt(flags) : flags;
     if (typeof bits !== "bigint" || BigInt.asUintN(64, bits) !== bits)
       throw new RangeError(`${this.where}: flags are an integer of 64 bits, not ${String(flags)}`);
@@ -431,17 +389,7 @@ export class RawMap extends HashMap<Uint8Array, Uint8Array> {
 
   /** Removes a key by its codec (`bpf_map_delete_elem`) and says whether it was there. */
   remove<K>(keyCodec: Codec<K>, key: Input<NoInfer<K>>): boolean {
-    this.#expectSize("key", keyCodec);
+    expectCodec(this.where, "key", keyCodec, this.keySize);
     return this.delete(encode(keyCodec, key));
-  }
-
-  #expectSize(what: "key" | "value", codec: { readonly size: number }): void {
-    const size = what === "key" ? this.keySize : valueBytes(this);
-    if (typeof codec?.size !== "number")
-      throw new TypeError(`${this.where}: ${what}: a codec such as u32 is needed, not ${typeof codec}`);
-    if (codec.size !== size)
-      throw new RangeError(
-        `${this.where}: its ${what}s have ${size} bytes, not the codec's ${codec.size} — use a codec that fits`,
-      );
   }
 }

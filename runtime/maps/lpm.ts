@@ -3,8 +3,9 @@ import { bytes } from "../codec/codec.js";
 import type { Memory } from "../codec/memory.js";
 import type { Codec, Input } from "../codec/types.js";
 import { MapType } from "../kernel/types.js";
-import { HashMap, type SetOptions } from "./hash.js";
-import type { MapHandle } from "./map.js";
+import { HashMap } from "./hash.js";
+import type { MapHandle } from "./info.js";
+import type { SetOptions } from "./options.js";
 
 /** An address prefix, made by {@link cidr}: a key of any {@link LpmTrie} over such addresses. */
 export class Cidr {

@@ -2,31 +2,16 @@ import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import type { Codec } from "../codec/types.js";
 import type { FieldTable } from "../codec/view.js";
-import { BpfError, closedError } from "../errors.js";
+import { closedError } from "../errors.js";
 import { check, ENOSPC, errno, libbpf, libc, systemError } from "../ffi/native.js";
 import { type MapTarget, openFromKernel, walkIds } from "../kernel/objects.js";
-import { possibleCpus } from "../kernel/system.js";
-import { MapType, mapTypeName } from "../kernel/types.js";
+import { type MapType, mapTypeName } from "../kernel/types.js";
 import { endAll, hasEnded, mustEnd } from "../lifetimes.js";
-import { type CreateOptions, createByOptions, type MapTemplate } from "./create.js";
+import { type CreateOptions, createByOptions } from "./create.js";
+import { expectKind, type MapHandle, type MapInfo, mapInfo, verify } from "./info.js";
 
 const EPERM = -1;
 const E2BIG = -7;
-
-/** What a map object is made of: the numbers of a map that exists in the kernel. */
-export interface MapHandle {
-  readonly name: string;
-  readonly fd: number;
-  readonly type: number;
-  readonly keySize: number;
-  readonly valueSize: number;
-  readonly maxEntries: number;
-  readonly flags: number;
-  /** Of a map of maps: how a map that fits in is made. */
-  readonly inner?: MapTemplate | undefined;
-  /** Of a perf event array: pages of each CPU's ring. */
-  readonly pages?: number | undefined;
-}
 
 /** What generated code says of a struct_ops map: where in its struct the members lie that can be set before it is loaded. */
 export interface ShadowSpec {
@@ -58,28 +43,6 @@ export interface MapSpec<M> {
   /** Whether the skeleton's `attach()` attaches it: a struct_ops map. */
   readonly auto: boolean;
   create(handle: MapHandle): M;
-}
-
-/** What the kernel says of a map: `struct bpf_map_info`. */
-export interface MapInfo {
-  /** `BPF_MAP_TYPE_*`, a member of `MapType`. */
-  readonly type: number;
-  /** By which `BpfMap.open({ id })` finds it. */
-  readonly id: number;
-  /** Bytes of a key. */
-  readonly keySize: number;
-  /** Bytes of a value; of one CPU's value in a per-CPU map. */
-  readonly valueSize: number;
-  /** How many entries it may hold; bytes for a ring buffer. */
-  readonly maxEntries: number;
-  /** `BPF_F_*` as given when it was created. */
-  readonly flags: number;
-  /** The name as the kernel keeps it, at most 15 bytes. */
-  readonly name: string;
-  /** What `map_extra` was when it was created. */
-  readonly extra: bigint;
-  /** The id of the BTF that describes key and value; 0 when it has none. */
-  readonly btfId: number;
 }
 
 /**
@@ -275,43 +238,6 @@ function isFrozen(fd: number): boolean {
   }
 }
 
-/** Throws unless the kernel knows the map by these numbers: buffers of other sizes must never reach it. */
-function verify({ name, fd, type, keySize, valueSize, maxEntries }: MapHandle): void {
-  const info = mapInfo(`map "${name}"`, fd);
-  if (
-    info.type === type &&
-    info.keySize === keySize &&
-    info.valueSize === valueSize &&
-    info.maxEntries === maxEntries
-  )
-    return;
-  throw new TypeError(`map "${name}": is another map in the kernel — maps come from an object or a skeleton`);
-}
-
-/** Asks the kernel what it knows of a map. */
-function mapInfo(where: string, fd: number): MapInfo {
-  const bytes = new Uint8Array(88);
-  const size = new Uint32Array([bytes.length]);
-  check(where, "bpf_obj_get_info_by_fd", libbpf.bpf_obj_get_info_by_fd(fd, bytes, size));
-  const words = new Uint32Array(bytes.buffer) as unknown as number[];
-  const [type, id, keySize, valueSize, maxEntries, flags] = words as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const name = new TextDecoder().decode(bytes.subarray(24, 40)).replace(/\0.*$/s, "");
-  const extra = new BigUint64Array(bytes.buffer, 80, 1)[0]!;
-  return { type, id, keySize, valueSize, maxEntries, flags, name, extra, btfId: words[16]! };
-}
-
-/** The numbers of a map by its descriptor. */
-export function mapHandleOf(name: string, fd: number): MapHandle & MapInfo {
-  return { ...mapInfo(`map "${name}"`, fd), name, fd };
-}
-
 /** The types of maps that a class is for. */
 function kindsOf(MapClass: unknown): readonly number[] {
   if (typeof MapClass === "function" && MapClass.prototype instanceof BpfMap)
@@ -362,50 +288,4 @@ export function openPinned(path: string): number {
 /** Closes a descriptor. */
 export function closeFd(fd: number): void {
   libc.close(fd);
-}
-
-const perCpuTypes: ReadonlySet<number> = new Set([
-  MapType.PERCPU_HASH,
-  MapType.PERCPU_ARRAY,
-  MapType.LRU_PERCPU_HASH,
-  MapType.PERCPU_CGROUP_STORAGE,
-]);
-
-/** The bytes that the kernel reads and writes for one value: of all CPUs in a per-CPU map. */
-export function valueBytes(handle: Pick<MapHandle, "type" | "valueSize">): number {
-  if (!perCpuTypes.has(handle.type)) return handle.valueSize;
-  return Math.ceil(handle.valueSize / 8) * 8 * possibleCpus();
-}
-
-/** Throws unless the map is of one of the types that a class is for. */
-function expectKind({ name, type }: Pick<MapHandle, "name" | "type">, kinds: readonly number[]): void {
-  if (kinds.length === 0 || kinds.includes(type)) return;
-  throw new BpfError(
-    `map "${name}": is a ${mapTypeName(type)}, not a ${kinds.map(mapTypeName).join(" or ")} — ` +
-      "open it as its own class, or as RawMap",
-    { code: "ERR_BPF_LAYOUT" },
-  );
-}
-
-/** Throws unless the map is of the kind that its class lays memory out for. */
-export function expectType({ name, type }: Pick<MapHandle, "name" | "type">, expected: number): void {
-  if (type === expected) return;
-  throw new BpfError(
-    `map "${name}": is a ${mapTypeName(type)}, not a ${mapTypeName(expected)} — regenerate the skeleton from this object`,
-    { code: "ERR_BPF_LAYOUT" },
-  );
-}
-
-/** Throws unless the map has the sizes of the codecs it is about to be used with. */
-export function expectSizes(
-  handle: Pick<MapHandle, "name" | "type" | "keySize" | "valueSize">,
-  keySize: number,
-  valueSize: number,
-): void {
-  if (handle.keySize === keySize && valueBytes(handle) === valueSize) return;
-  throw new BpfError(
-    `map "${handle.name}": ${mapTypeName(handle.type)} with keys of ${handle.keySize} and values of ` +
-      `${handle.valueSize} bytes, not ${keySize} and ${valueSize} — use codecs of its sizes, or regenerate the skeleton from this object`,
-    { code: "ERR_BPF_LAYOUT" },
-  );
 }

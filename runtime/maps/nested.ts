@@ -4,8 +4,10 @@ import { stateError } from "../errors.js";
 import { check, ENOENT, libbpf, unsigned } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
 import { createFd, type MapTemplate } from "./create.js";
-import { EntryMap, type SetOptions } from "./hash.js";
-import { type BpfMap, type MapHandle, type MapSpec, mapHandleOf, type Owned, own } from "./map.js";
+import { EntryMap } from "./hash.js";
+import { type MapHandle, mapHandleOf } from "./info.js";
+import { type BpfMap, type MapSpec, type Owned, own } from "./map.js";
+import { type SetOptions, setFlags } from "./options.js";
 
 /** What maps of maps share. The kernel takes inner maps by descriptor and gives them back by id. */
 abstract class MapOfMaps<K, M extends BpfMap> extends EntryMap<K, number> {
@@ -31,7 +33,7 @@ abstract class MapOfMaps<K, M extends BpfMap> extends EntryMap<K, number> {
 
   /** Puts a map in (`bpf_map_update_elem`); it stays there when its handle is closed. */
   set(key: Input<K>, map: BpfMap, options?: SetOptions): void {
-    this.store(key, map?.fd, this.setFlags(options));
+    this.store(key, map?.fd, setFlags(this.where, options));
   }
 
   /** Takes a map out (`bpf_map_delete_elem`) and says whether it was there. */

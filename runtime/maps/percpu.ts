@@ -7,7 +7,7 @@ import { MapType } from "../kernel/types.js";
 import { ArrayMap } from "./array.js";
 import type { Entry } from "./entry.js";
 import { HashMap } from "./hash.js";
-import type { MapHandle } from "./map.js";
+import type { MapHandle } from "./info.js";
 
 /**
  * The values of all possible CPUs in a row, each on a multiple of 8 bytes, as the kernel copies them in and out.

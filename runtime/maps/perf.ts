@@ -2,7 +2,7 @@ import { hostLittleEndian, Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
 import { borrow, check, checkPointer, giveBack, libbpf, unsigned, viewNative } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
-import type { MapHandle } from "./map.js";
+import type { MapHandle } from "./info.js";
 import { pageSize } from "./mapping.js";
 import { RecordMap } from "./records.js";
 

@@ -2,7 +2,7 @@ import { u8Array } from "../codec/codec.js";
 import type { Codec, Input } from "../codec/types.js";
 import { MapType } from "../kernel/types.js";
 import { EntryMap } from "./hash.js";
-import type { MapHandle } from "./map.js";
+import type { MapHandle } from "./info.js";
 
 const BPF_ANY = 0;
 const BPF_EXIST = 2;

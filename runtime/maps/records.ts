@@ -3,7 +3,8 @@ import type { Codec, View } from "../codec/types.js";
 import { isView, moveView } from "../codec/view.js";
 import { BpfError, closedError, stateError } from "../errors.js";
 import { RawMap } from "./hash.js";
-import { BpfMap, type MapHandle } from "./map.js";
+import type { MapHandle } from "./info.js";
+import { BpfMap } from "./map.js";
 import { Readiness } from "./readiness.js";
 
 /** How records are waited for. */

@@ -1,7 +1,8 @@
 import { bytes } from "../codec/codec.js";
 import { MapType, mapTypeName } from "../kernel/types.js";
 import { EPOLLIN, Epoll } from "./epoll.js";
-import { BpfMap, type MapHandle } from "./map.js";
+import type { MapHandle } from "./info.js";
+import { BpfMap } from "./map.js";
 import { RingBuf } from "./ringbuf.js";
 
 const INT_MAX = 0x7fff_ffff;

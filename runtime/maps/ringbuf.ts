@@ -1,7 +1,7 @@
 import { Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
 import { MapType } from "../kernel/types.js";
-import { expectType, type MapHandle } from "./map.js";
+import { expectType, type MapHandle } from "./info.js";
 import { type Mapping, mapMemory, pageSize } from "./mapping.js";
 import { RecordMap } from "./records.js";
 

@@ -4,8 +4,9 @@ import type { Codec, Input } from "../codec/types.js";
 import { stateError } from "../errors.js";
 import { EINVAL } from "../ffi/native.js";
 import { MapType } from "../kernel/types.js";
-import { EntryMap, type GetOptions, HashMap, type SetOptions } from "./hash.js";
-import type { MapHandle } from "./map.js";
+import { EntryMap, HashMap } from "./hash.js";
+import type { MapHandle } from "./info.js";
+import { type GetOptions, type SetOptions, setFlags } from "./options.js";
 
 /** What has a descriptor: a program, a map, a link. */
 export interface HasFd {
@@ -40,7 +41,7 @@ export class FdArray<F extends HasFd | number = number> extends EntryMap<number,
 
   /** Puts what the descriptor stands for into a slot (`bpf_map_update_elem`). */
   set(index: number, value: F, options?: SetOptions): void {
-    this.store(index, typeof value === "number" ? value : value?.fd, this.setFlags(options));
+    this.store(index, typeof value === "number" ? value : value?.fd, setFlags(this.where, options));
   }
 
   /** Empties a slot (`bpf_map_delete_elem`) and says whether there was something in it. */
@@ -178,7 +179,7 @@ export class StorageMap<V> extends EntryMap<number, V> {
    * @throws BpfError `EEXIST` and `ENOENT` as `mode` asks, `EBADF` when nothing is open by that number.
    */
   set(fd: number, value: Input<V>, options?: SetOptions): void {
-    this.store(fd, value, this.setFlags(options));
+    this.store(fd, value, setFlags(this.where, options));
   }
 
   /** Removes that value and says whether there was one. */
@@ -196,7 +197,7 @@ export class SockMap<K> extends EntryMap<K, number> {
 
   /** Puts a socket into the map, by its descriptor (`bpf_map_update_elem`). */
   set(key: Input<K>, socket: number, options?: SetOptions): void {
-    this.store(key, socket, this.setFlags(options));
+    this.store(key, socket, setFlags(this.where, options));
   }
 
   /** Takes a socket out (`bpf_map_delete_elem`) and says whether it was there. */

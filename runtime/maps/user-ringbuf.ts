@@ -5,7 +5,8 @@ import { closedError } from "../errors.js";
 import { MapType } from "../kernel/types.js";
 import { EPOLLET, EPOLLOUT, Epoll } from "./epoll.js";
 import { RawMap } from "./hash.js";
-import { BpfMap, expectType, type MapHandle } from "./map.js";
+import { expectType, type MapHandle } from "./info.js";
+import { BpfMap } from "./map.js";
 import { type Mapping, mapMemory, pageSize } from "./mapping.js";
 import { Readiness } from "./readiness.js";
 

@@ -1,5 +1,6 @@
 import { RawMap } from "../maps/hash.js";
-import type { BpfMap, MapHandle } from "../maps/map.js";
+import type { MapHandle } from "../maps/info.js";
+import type { BpfMap } from "../maps/map.js";
 import { Program } from "../programs/program.js";
 import { type RawMapConfig, rawMapConfig } from "./map-config.js";
 import type { NativeObject } from "./native-object.js";

@@ -1,4 +1,5 @@
-import { BpfMap, type MapHandle } from "../maps/map.js";
+import type { MapHandle } from "../maps/info.js";
+import { BpfMap } from "../maps/map.js";
 import type { Link } from "../programs/link.js";
 
 /**

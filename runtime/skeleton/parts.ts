@@ -1,7 +1,8 @@
 import type { Memory } from "../codec/memory.js";
 import type { Codec } from "../codec/types.js";
 import type { FieldCodec } from "../codec/view.js";
-import type { BpfMap, MapHandle, MapSpec, ShadowSpec } from "../maps/map.js";
+import type { MapHandle } from "../maps/info.js";
+import type { BpfMap, MapSpec, ShadowSpec } from "../maps/map.js";
 import { readObject } from "../object/open.js";
 import { StructOps } from "../object/struct-ops.js";
 import type { BaseProgram, ProgramOwner } from "../programs/base.js";

@@ -31,7 +31,7 @@ import {
   UserRingBuf,
 } from "../../../runtime/index.js";
 import { type Batched, deleteBatch, readBatches, updateBatch } from "../../../runtime/maps/batch.js";
-import { valueBytes } from "../../../runtime/maps/map.js";
+import { valueBytes } from "../../../runtime/maps/info.js";
 import { KernelMapKinds } from "../../fixtures/kernel-map-kinds.skel.js";
 import { trigger } from "../child.js";
 import { type Outcomes, Row, refused, same } from "./cells.js";
