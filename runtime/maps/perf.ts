@@ -92,6 +92,14 @@ export class PerfEventArray<T> extends RecordMap<T> {
     return this.#rings.reduce((sum, { size }) => sum + size / HEADER, 0);
   }
 
+  protected get ringSize(): number {
+    return this.#rings[0]?.size ?? 0;
+  }
+
+  protected get position(): number {
+    return this.#rings.reduce((sum, { tail }) => sum + tail, 0);
+  }
+
   protected advance(): boolean {
     // Of each ring what was there when it came to its turn: a CPU that never stops cannot hold up the others. The
     // current one is asked again in the end, before giving up.

@@ -8,43 +8,61 @@ const FLOOD_WAKES = 4;
 const COALESCE = 1;
 /** With no more records than this after a timer, waiting goes back to the descriptor. */
 const CALM_RECORDS = 8;
+/** When so much of a ring fills up in that time, the timer is too slow for it. */
+const HALF = 0.5;
+/** With so many records then, only the event loop's turns are waited for; with fewer, each of them is again. */
+const TORRENT_RECORDS = 256;
+/** So many wake-ups more until the timer is tried again. */
+const RETRY_WAKES = 1000;
 
 /**
  * Waits in Node's event loop until a descriptor has records. `"low"` wakes for each; `"auto"` the same until
- * wake-ups come in a flood, then once a millisecond, which takes far more records a second at less cost.
+ * wake-ups come in a flood, then once a millisecond, which takes far more records a second at less cost, or as often as
+ * the event loop turns, when the ring would be full before.
  *
  * Only a wait keeps the process alive.
  */
 export class Readiness {
   readonly #watch: Watch;
+  readonly #size: number;
   #resolve: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
   #look: NodeJS.Immediate | undefined;
   #watching = false;
   #coalescing = false;
+  #torrent = false;
+  /** When that was last judged; what came since, and where the reader was. */
+  #judged = 0;
+  #seen = 0;
+  #position = 0;
   #lastWake = 0;
   #flood = 0;
 
-  constructor(fd: number) {
+  /** @param size bytes of the ring, or of each. */
+  constructor(fd: number, size: number) {
+    this.#size = size;
     this.#watch = watch(fd, () => this.#wake());
   }
 
-  /** Resolves when there are records, or when cancelled. `seen` is how many came since the last wait. */
-  wait(latency: "low" | "auto", seen: number): Promise<void> {
-    if (this.#coalescing && (latency === "low" || seen <= CALM_RECORDS)) {
-      this.#coalescing = false;
-      this.#flood = 0;
-    }
+  /**
+   * Resolves when there are records, or when cancelled. `seen` is how many came since the last wait, `position` how many
+   * bytes ever.
+   */
+  wait(latency: "low" | "auto", seen: number, position: number): Promise<void> {
+    if (this.#coalescing) this.#judge(latency, seen, position);
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      if (latency === "auto" && this.#coalescing) this.#timer = setTimeout(() => this.cancel(), COALESCE);
-      else this.#listen();
+      if (!this.#coalescing) this.#listen();
+      else if (this.#torrent) this.#turn = setImmediate(() => this.cancel());
+      else this.#timer = setTimeout(() => this.cancel(), COALESCE);
     });
   }
 
   /** Ends a wait now. */
   cancel(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
     this.#watch.keepAlive(false);
     const resolve = this.#resolve;
     this.#resolve = undefined;
@@ -55,6 +73,22 @@ export class Readiness {
     this.cancel();
     clearImmediate(this.#look);
     this.#watch.close();
+  }
+
+  /** Whether the flood is over, or a torrent: by what came in a millisecond or more. */
+  #judge(latency: "low" | "auto", seen: number, position: number): void {
+    this.#seen += seen;
+    const now = performance.now();
+    if (this.#torrent && now - this.#judged < COALESCE) return;
+    const tooSlow = position - this.#position > HALF * this.#size;
+    this.#torrent = tooSlow && this.#seen >= TORRENT_RECORDS;
+    if (latency === "low" || (tooSlow ? !this.#torrent : this.#seen <= CALM_RECORDS)) {
+      this.#coalescing = false;
+      this.#flood = tooSlow ? -RETRY_WAKES : 0;
+    }
+    this.#judged = now;
+    this.#position = position;
+    this.#seen = 0;
   }
 
   #listen(): void {

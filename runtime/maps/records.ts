@@ -13,7 +13,7 @@ export interface RecordOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * `"auto"` (the default) goes over from one wake-up a record to one a millisecond when records come in a
-   * flood; `"low"` never does.
+   * flood, and to one a turn of the event loop when they would fill the ring meanwhile; `"low"` never does.
    */
   readonly latency?: "low" | "auto" | undefined;
 }
@@ -51,6 +51,10 @@ export abstract class RecordMap<T> extends BpfMap {
   protected abstract readonly readyFd: number;
   /** The most records that it can hold at once: a producer that never stops cannot hold {@link drain} for ever. */
   protected abstract readonly capacity: number;
+  /** Bytes of a ring: where there are several, of each. */
+  protected abstract readonly ringSize: number;
+  /** Bytes that were ever read; wherever it started to count. */
+  protected abstract readonly position: number;
   /** Goes on where this process has stopped reading the map, by whichever object that was. */
   protected catchUp(): void {}
   /** Goes to the next record, if there is one. */
@@ -74,16 +78,11 @@ export abstract class RecordMap<T> extends BpfMap {
     });
   }
 
-  /** The records in arrays of all that are there, at most 4096: the fastest way to wait. */
+  /** The records in arrays of all that are there, at most 4096: of many objects the fastest way to wait. */
   batches(options: RecordOptions = {}): AsyncIterableIterator<T[]> {
-    let full = false;
     let failed: { readonly error: unknown } | undefined;
-    return this.#consume(options, (seen) => {
+    return this.#bursts(options, () => {
       if (failed) throw failed.error;
-      if (full) {
-        full = false;
-        return TURN;
-      }
       const batch: T[] = [];
       try {
         this.#forEach(BATCH, () => batch.push(this.#decode()));
@@ -92,14 +91,39 @@ export abstract class RecordMap<T> extends BpfMap {
         failed = { error };
         if (batch.length === 0) throw error;
       }
-      full = batch.length === BATCH;
-      return batch.length > 0 ? { value: batch, seen: seen + batch.length } : undefined;
+      return { value: batch, count: batch.length };
     });
+  }
+
+  /**
+   * As {@link drainViews}, for as long as records come, until abort or close: the least that a flood can cost. At most
+   * 4096 are handed over between two turns of the event loop.
+   *
+   * ```ts
+   * const pids = new Set<number>();
+   * await watch.maps.events.forEachView((event) => pids.add(event.pid), { signal: AbortSignal.timeout(1000) });
+   * ```
+   * @param handler gets the view, valid inside the call only, and the record's size in bytes. What it throws, the promise
+   * is rejected with; that record is consumed, too.
+   * @returns how many records there were.
+   */
+  async forEachView(
+    handler: (record: View<T>, size: number) => void,
+    options: RecordOptions = {},
+  ): Promise<number> {
+    const handle = this.#viewing(handler);
+    const bursts = this.#bursts(options, () => {
+      const count = this.#drain(BATCH, handler, handle);
+      return { value: count, count };
+    });
+    let sum = 0;
+    for await (const count of bursts) sum += count;
+    return sum;
   }
 
   /** Hands over all records that are there now and says how many; nothing is waited for. */
   drain(handler: (record: T) => void): number {
-    return this.#drain(handler, () => handler(this.#decode()));
+    return this.#drain(this.capacity, handler, () => handler(this.#decode()));
   }
 
   /**
@@ -108,18 +132,7 @@ export abstract class RecordMap<T> extends BpfMap {
    * @param handler gets the view, and the record's size in bytes.
    */
   drainViews(handler: (record: View<T>, size: number) => void): number {
-    const codec = this.#codec;
-    let memory: Memory | undefined;
-    let view: unknown;
-    return this.#drain(handler, () => {
-      this.#checkSize();
-      if (isView(view) && memory === this.memory) moveView(view, this.recordAt, this.recordSize);
-      else {
-        memory = this.memory;
-        view = codec.view(memory, this.recordAt, this.recordSize);
-      }
-      handler(view as View<T>, this.recordSize);
-    });
+    return this.#drain(this.capacity, handler, this.#viewing(handler));
   }
 
   /** The same map, by the same descriptor, with keys and values as bytes. */
@@ -132,14 +145,31 @@ export abstract class RecordMap<T> extends BpfMap {
     this.#readiness?.close();
   }
 
-  #drain(handler: unknown, handle: () => void): number {
-    if (typeof handler !== "function") throw new TypeError(`${this.where}: drain takes a function`);
+  /** Moves one view to the current record, and hands it over. */
+  #viewing(handler: (record: View<T>, size: number) => void): () => void {
+    const codec = this.#codec;
+    let memory: Memory | undefined;
+    let view: unknown;
+    return () => {
+      this.#checkSize();
+      if (isView(view) && memory === this.memory) moveView(view, this.recordAt, this.recordSize);
+      else {
+        memory = this.memory;
+        view = codec.view(memory, this.recordAt, this.recordSize);
+      }
+      handler(view as View<T>, this.recordSize);
+    };
+  }
+
+  #drain(most: number, handler: unknown, handle: () => void): number {
+    if (typeof handler !== "function")
+      throw new TypeError(`${this.where}: takes a function of a record, not ${typeof handler}`);
     if (this.descriptor < 0) throw closedError(this.where);
     if (this.#draining)
       throw stateError(this.where, "is being drained already — do not drain it from its own handler");
     this.#draining = true;
     try {
-      return this.#forEach(this.capacity, handle);
+      return this.#forEach(most, handle);
     } finally {
       this.#draining = false;
     }
@@ -183,6 +213,23 @@ export abstract class RecordMap<T> extends BpfMap {
         "is another type sent through this map? Say which with --event",
       { code: "ERR_BPF_RECORD" },
     );
+  }
+
+  /** A loop over what `read` makes of all the records that are there, with a turn for others after {@link BATCH}. */
+  #bursts<V>(
+    options: RecordOptions,
+    read: () => { readonly value: V; readonly count: number },
+  ): AsyncIterableIterator<V> {
+    let full = false;
+    return this.#consume(options, (seen) => {
+      if (full) {
+        full = false;
+        return TURN;
+      }
+      const { value, count } = read();
+      full = count === BATCH;
+      return count > 0 ? { value, seen: seen + count } : undefined;
+    });
   }
 
   /** The one loop that waits. `take` yields a value, nothing yet, or that others should have a turn first. */
@@ -238,8 +285,8 @@ export abstract class RecordMap<T> extends BpfMap {
         }
         if (taken === TURN) waiting = new Promise<void>((resolve) => setImmediate(resolve));
         else {
-          this.#readiness ??= new Readiness(this.readyFd);
-          waiting = this.#readiness.wait(latency, seen);
+          this.#readiness ??= new Readiness(this.readyFd, this.ringSize);
+          waiting = this.#readiness.wait(latency, seen, this.position);
           seen = 0;
         }
         await waiting;

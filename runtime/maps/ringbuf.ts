@@ -71,6 +71,14 @@ export class RingBuf<T> extends RecordMap<T> {
     return this.maxEntries / HEADER;
   }
 
+  protected get ringSize(): number {
+    return this.maxEntries;
+  }
+
+  protected get position(): number {
+    return this.#position;
+  }
+
   protected override catchUp(): void {
     this.#position = Number(Atomics.load(this.#consumer, 0));
     this.#end = this.#position;

@@ -141,7 +141,7 @@ export class UserRingBuf<T> extends BpfMap {
   #wait(record: Uint8Array, signal: AbortSignal | undefined): Promise<boolean> {
     // The kernel says that it can be written to while any byte is free: what counts is that something was taken out.
     this.#epoll ??= new Epoll(this.where, this.fd, EPOLLOUT | EPOLLET);
-    this.#readiness ??= new Readiness(this.#epoll.fd);
+    this.#readiness ??= new Readiness(this.#epoll.fd, this.#size);
     return new Promise((resolve) => {
       const abort = (): void => {
         waiter.settle(false);
@@ -167,7 +167,7 @@ export class UserRingBuf<T> extends BpfMap {
     this.#putting = true;
     let count = 0;
     while (this.#waiting.size > 0) {
-      await readiness.wait("auto", count);
+      await readiness.wait("auto", count, Number(Atomics.load(this.#produced, 0)));
       if (this.descriptor < 0) break;
       // Taken before the look at the buffer, so that what is drained after that look wakes up again.
       epoll.wait(0);

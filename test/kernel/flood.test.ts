@@ -71,6 +71,17 @@ describeKernel("a flood", () => {
               await sleep(0);
             }
           },
+          async (until) => {
+            const ended = new AbortController();
+            const handed = await flood.forEachView(
+              (view) => {
+                check(view);
+                if (seen >= until || seen >= TOTAL) ended.abort();
+              },
+              { signal: ended.signal },
+            );
+            expect(handed).toBeGreaterThan(0);
+          },
           // Slow: the ring is full each time.
           async () => {
             for (let i = 0; i < 5 && seen < TOTAL; i++) {

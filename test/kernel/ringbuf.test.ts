@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { BpfError, Loaded } from "../../runtime/index.js";
 import { Kernel, type Message } from "../fixtures/kernel.skel.js";
@@ -292,6 +293,41 @@ describeKernel("ring buffers", () => {
       }
       expect(calls).toBe(1);
     }
+    const kernel = emitting(65_536);
+    trigger(5);
+    expect(await kernel.maps.records.forEachView(() => kernel.close())).toBe(1);
+  });
+
+  test("views as they come: until abort, one loop at a time, and what the handler throws is told", async () => {
+    using kernel = emitting(65_536);
+    const { records } = kernel.maps;
+    const seen: number[] = [];
+    const ended = new AbortController();
+    const loop = records.forEachView(({ seq }, size) => seen.push(Number(seq), Math.min(size, 16)), {
+      signal: ended.signal,
+    });
+    await expect(records.forEachView(() => undefined)).rejects.toMatchObject({ code: "ERR_BPF_STATE" });
+    for (let i = 0; i < 3; i++) {
+      trigger();
+      while (seen.length < 2 * (i + 1)) await sleep(1);
+    }
+    ended.abort();
+    expect(await loop).toBe(3);
+    expect(seen).toEqual([0, 16, 1, 16, 2, 16]);
+    trigger(2);
+    const stop = new Error("stop");
+    const throwing = records.forEachView(() => {
+      throw stop;
+    });
+    await expect(throwing).rejects.toBe(stop);
+    const nested = records.forEachView(() => records.drain(() => undefined));
+    await expect(nested).rejects.toMatchObject({ code: "ERR_BPF_STATE" });
+    expect(records.drain(() => undefined)).toBe(0);
+    for (const wrong of [undefined, null, 5, {}])
+      await expect(records.forEachView(wrong as never)).rejects.toThrow(TypeError);
+    await expect(records.forEachView(() => undefined, { latency: "none" as never })).rejects.toThrow(
+      TypeError,
+    );
   });
 
   test("a record shorter than its type is ERR_BPF_RECORD, loses no other, and ends no stream", async () => {
@@ -307,6 +343,7 @@ describeKernel("ring buffers", () => {
       },
       async (seen) => records.drain(({ seq }) => seen.push(Number(seq))),
       async (seen) => records.drainViews(({ seq }) => seen.push(Number(seq))),
+      async (seen) => records.forEachView(({ seq }) => seen.push(Number(seq))),
     ];
     for (const reader of readers) {
       const base = Number(kernel.bss.seq);

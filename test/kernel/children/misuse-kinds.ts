@@ -148,6 +148,10 @@ function useForged(what: string, map: BpfMap): void {
     if (call in map) attempt(`${what}.${call}`, () => loose[call]!());
   if ("drain" in map) attempt(`${what}.drain`, () => loose.drain!(() => undefined));
   if ("drainViews" in map) attempt(`${what}.drainViews`, () => loose.drainViews!(() => undefined));
+  if ("forEachView" in map)
+    attempt(`${what}.forEachView`, () =>
+      loose.forEachView!(() => undefined, { signal: AbortSignal.abort() }),
+    );
   if (Symbol.iterator in map)
     attempt(`${what} iterated`, () => {
       let left = 10;
