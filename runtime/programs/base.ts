@@ -75,8 +75,12 @@ export class BaseProgram {
   readonly section: string;
   /** `BPF_PROG_TYPE_*`. */
   readonly type: number;
+  /** How errors call it. */
+  protected readonly where: string;
   readonly #owner: ProgramOwner;
   readonly #pointer: number;
+  /** What libbpf said that it is, since it is loaded. */
+  #fd = -1;
 
   static {
     // `Xdp "count" (SEC("xdp")): xdp, fd 12`
@@ -98,11 +102,8 @@ export class BaseProgram {
     this.name = opened ? opened.info.name : (libbpf.bpf_program__name(pointer) ?? "");
     this.section = opened ? "" : (libbpf.bpf_program__section_name(pointer) ?? "");
     this.type = opened ? opened.info.type : libbpf.bpf_program__type(pointer);
-  }
-
-  /** How errors call it. */
-  protected get where(): string {
-    return this.#owner.opened?.where ?? `program "${this.name}" (SEC("${this.section}"))`;
+    this.where = opened?.where ?? `program "${this.name}" (SEC("${this.section}"))`;
+    if (opened) this.#fd = opened.fd;
   }
 
   /** Throws unless the program is in the kernel, and not closed. */
@@ -126,11 +127,9 @@ export class BaseProgram {
   /** The file descriptor, open until the object is closed. */
   get fd(): number {
     this.#live();
-    const { opened } = this.#owner;
-    if (opened) return opened.fd;
-    const fd = libbpf.bpf_program__fd(this.#pointer);
-    if (fd < 0) throw stateError(this.where, "was not loaded — set autoload before load()");
-    return fd;
+    if (this.#fd < 0) this.#fd = libbpf.bpf_program__fd(this.#pointer);
+    if (this.#fd < 0) throw stateError(this.where, "was not loaded — set autoload before load()");
+    return this.#fd;
   }
 
   /** Asks the kernel what it knows of the program (`bpf_obj_get_info_by_fd`). */

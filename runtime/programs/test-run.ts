@@ -108,47 +108,62 @@ const HEADROOM = 512;
 /** Native memory is kept once it is there; kernels take a few pages, of 64 KiB at most. */
 const MOST = 2 ** 24;
 const layout = optsLayouts.bpf_test_run_opts;
+/** Where in it a member is, in words of 32 bits. */
+const word = (member: Exclude<keyof typeof layout, "size">): number => layout[member][0] / 4;
+const [DATA_IN, DATA_OUT, DATA_SIZE_IN, DATA_SIZE_OUT] = [
+  word("data_in"),
+  word("data_out"),
+  word("data_size_in"),
+  word("data_size_out"),
+];
+const [CTX_IN, CTX_OUT, CTX_SIZE_IN, CTX_SIZE_OUT] = [
+  word("ctx_in"),
+  word("ctx_out"),
+  word("ctx_size_in"),
+  word("ctx_size_out"),
+];
+const [RETVAL, REPEAT, DURATION] = [word("retval"), word("repeat"), word("duration")];
+const [FLAGS, CPU, BATCH_SIZE] = [word("flags"), word("cpu"), word("batch_size")];
 const NO_BYTES = new Uint8Array(0);
 
 /** Runs a loaded program in the kernel, without attaching it (`bpf_prog_test_run_opts`). */
 function runBytes(where: string, fd: number, type: number, input: TestRunInput): TestRunResult {
-  const data = bytesOf(where, input, "data");
-  const ctx = bytesOf(where, input, "ctx");
-  const repeat = u32(where, input, "repeat");
-  const flags = u32(where, input, "flags");
-  const cpu = u32(where, input, "cpu");
+  const { data, ctx, live = false } = input;
+  checkBytes(where, data, "data");
+  checkBytes(where, ctx, "ctx");
+  const repeat = u32(where, input.repeat, "repeat");
+  const flags = u32(where, input.flags, "flags");
+  const cpu = u32(where, input.cpu, "cpu");
   if (repeat > MOST_REPEATS)
     throw new RangeError(
       `${where}: testRun(): repeat ${repeat} is more than ${MOST_REPEATS}, and nothing could end it — run it again`,
     );
-  const { live = false } = input;
   const batch = typeof live === "boolean" ? 0 : integer(live?.batch, "batch", 1, 256, `${where}: testRun()`);
   const onCpu = input.cpu === undefined ? 0 : BPF_F_TEST_RUN_ON_CPU;
   const asked = onCpu | (live === false ? 0 : BPF_F_TEST_XDP_LIVE_FRAMES);
   // From here on no code of the caller's runs, so the one set of native memory is this run's.
   room ??= new Room();
-  const { options, dataIn, dataOut, ctxIn, ctxOut } = room;
+  const { options, words, dataIn, dataOut, ctxIn, ctxOut } = room;
   const [dataSize, ctxSize] = [sizeOf(where, data), sizeOf(where, ctx)];
   // These two give nothing back but what they change in place.
   const inPlace = type === BPF_PROG_TYPE_SYSCALL || type === BPF_PROG_TYPE_RAW_TRACEPOINT;
   // Live packets are gone when the run is over.
   const dataRoom = data && live === false ? dataSize + HEADROOM : 0;
   const ctxRoom = inPlace || live !== false ? 0 : ctxSize;
-  const view = options.view;
-  setAddress(view, layout.data_in[0], dataIn.take(data, dataSize));
-  setAddress(view, layout.data_out[0], dataRoom > 0 ? dataOut.hold(dataRoom) : 0);
-  view.setUint32(layout.data_size_in[0], dataSize, hostLittleEndian);
-  view.setUint32(layout.data_size_out[0], dataRoom, hostLittleEndian);
-  setAddress(view, layout.ctx_in[0], ctxIn.take(ctx, ctxSize));
-  setAddress(view, layout.ctx_out[0], ctxRoom > 0 ? ctxOut.hold(ctxRoom) : 0);
-  view.setUint32(layout.ctx_size_in[0], ctxSize, hostLittleEndian);
-  view.setUint32(layout.ctx_size_out[0], ctxRoom, hostLittleEndian);
-  view.setUint32(layout.retval[0], 0, hostLittleEndian);
-  view.setUint32(layout.repeat[0], repeat, hostLittleEndian);
-  view.setUint32(layout.duration[0], 0, hostLittleEndian);
-  view.setUint32(layout.flags[0], flags | asked, hostLittleEndian);
-  view.setUint32(layout.cpu[0], cpu, hostLittleEndian);
-  view.setUint32(layout.batch_size[0], batch, hostLittleEndian);
+  setAddress(words, DATA_IN, dataIn.take(data, dataSize));
+  setAddress(words, DATA_OUT, dataRoom > 0 ? dataOut.hold(dataRoom) : 0);
+  words[DATA_SIZE_IN] = dataSize;
+  words[DATA_SIZE_OUT] = dataRoom;
+  setAddress(words, CTX_IN, ctxIn.take(ctx, ctxSize));
+  setAddress(words, CTX_OUT, ctxRoom > 0 ? ctxOut.hold(ctxRoom) : 0);
+  words[CTX_SIZE_IN] = ctxSize;
+  words[CTX_SIZE_OUT] = ctxRoom;
+  words[RETVAL] = 0;
+  words[REPEAT] = repeat;
+  words[DURATION] = 0;
+  words[FLAGS] = flags | asked;
+  words[CPU] = cpu;
+  words[BATCH_SIZE] = batch;
   const result = libbpf.bpf_prog_test_run_opts(fd, options.address);
   if (result < 0) {
     const early = result === EINVAL && ctx && type === BPF_PROG_TYPE_XDP && kernelBefore(5, 15);
@@ -156,21 +171,16 @@ function runBytes(where: string, fd: number, type: number, input: TestRunInput):
     throw systemError(where, "bpf_prog_test_run_opts", -result, { todo });
   }
   return {
-    retval: view.getUint32(layout.retval[0], hostLittleEndian),
-    data: dataRoom > 0 ? dataOut.copy(view.getUint32(layout.data_size_out[0], hostLittleEndian)) : NO_BYTES,
+    retval: words[RETVAL]!,
+    data: dataRoom > 0 ? dataOut.copy(words[DATA_SIZE_OUT]!) : NO_BYTES,
     ctx:
-      !ctx || live !== false
-        ? NO_BYTES
-        : inPlace
-          ? ctxIn.copy(ctxSize)
-          : ctxOut.copy(view.getUint32(layout.ctx_size_out[0], hostLittleEndian)),
-    durationNs: view.getUint32(layout.duration[0], hostLittleEndian),
+      !ctx || live !== false ? NO_BYTES : inPlace ? ctxIn.copy(ctxSize) : ctxOut.copy(words[CTX_SIZE_OUT]!),
+    durationNs: words[DURATION]!,
   };
 }
 
-function bytesOf(where: string, input: TestRunInput, name: "data" | "ctx"): Uint8Array | undefined {
-  const bytes = input[name];
-  if (bytes === undefined || bytes instanceof Uint8Array) return bytes;
+function checkBytes(where: string, bytes: unknown, name: string): void {
+  if (bytes === undefined || bytes instanceof Uint8Array) return;
   throw new TypeError(`${where}: testRun(): ${name} is a Uint8Array, not ${typeof bytes}`);
 }
 
@@ -184,35 +194,27 @@ function sizeOf(where: string, bytes: Uint8Array | undefined): number {
   throw new RangeError(`${where}: testRun(): ${size} bytes are more than any program takes`);
 }
 
-function u32(where: string, input: TestRunInput, name: "repeat" | "flags" | "cpu"): number {
-  const value = input[name] ?? 0;
+function u32(where: string, value: number | undefined = 0, name: string): number {
   return typeof value === "number" && value === value >>> 0
     ? value
     : integer(value, name, 0, 0xffff_ffff, `${where}: testRun()`);
 }
 
 /** Writes an address in two halves: as a bigint it would take as long as all the rest. */
-function setAddress(view: DataView, at: number, address: number): void {
-  const [low, high] = hostLittleEndian ? [at, at + 4] : [at + 4, at];
-  view.setUint32(low, address, hostLittleEndian);
-  view.setUint32(high, address / 2 ** 32, hostLittleEndian);
+function setAddress(words: Uint32Array, at: number, address: number): void {
+  words[hostLittleEndian ? at : at + 1] = address;
+  words[hostLittleEndian ? at + 1 : at] = address / 2 ** 32;
 }
 
 /** Native bytes that are kept from run to run, and grow when they have to. */
 class Bytes {
   #area: Area = borrow(64);
-  view: DataView = new DataView(this.#area.bytes.buffer);
-
-  get address(): number {
-    return this.#area.address;
-  }
 
   /** Makes room for so many bytes, and returns their address. */
   hold(size: number): number {
     if (this.#area.bytes.length >= size) return this.#area.address;
     const smaller = this.#area;
     this.#area = borrow(size);
-    this.view = new DataView(this.#area.bytes.buffer);
     giveBack(smaller);
     return this.#area.address;
   }
@@ -233,15 +235,23 @@ class Bytes {
 
 /** What a run takes, in native memory: calls are synchronous, so one set serves them all. */
 class Room {
-  readonly options = new Bytes();
+  readonly options: Area = borrow(layout.size);
+  readonly words: Uint32Array = new Uint32Array(
+    this.options.bytes.buffer,
+    this.options.bytes.byteOffset,
+    layout.size / 4,
+  );
   readonly dataIn = new Bytes();
   readonly dataOut = new Bytes();
   readonly ctxIn = new Bytes();
   readonly ctxOut = new Bytes();
 
   constructor() {
-    this.options.hold(layout.size);
-    this.options.view.setBigUint64(0, BigInt(layout.size), hostLittleEndian);
+    new DataView(this.words.buffer, this.words.byteOffset).setBigUint64(
+      0,
+      BigInt(layout.size),
+      hostLittleEndian,
+    );
   }
 }
 
