@@ -23,15 +23,30 @@ const RING = 256 * 1024;
 let sink = 0;
 const report = (figures: Record<string, number>): void => console.log(JSON.stringify(figures));
 
-/** Nanoseconds of one of `count` operations, once the compiler has done its part. */
-function time(count: number, work: () => void, rounds = 5): void {
-  let ns = 0;
-  for (let round = 0; round < rounds; round++) {
-    const start = process.hrtime.bigint();
+/** Milliseconds of rounds that do not count, then of those that do: the compiler has done its part by then. */
+const WARM = 300;
+const MEASURED = 700;
+/** Milliseconds before `deliver` counts. */
+const SETTLE = 1000;
+
+/** Nanoseconds of one of `count` operations: of rounds of so many, what the median one took. */
+function time(count: number, work: () => void): void {
+  rounds(count, () => {
+    const start = performance.now();
     work();
-    ns = Number(process.hrtime.bigint() - start) / count;
+    return performance.now() - start;
+  });
+}
+
+/** The same of works that take the time themselves, in milliseconds. */
+function rounds(count: number, work: () => number): void {
+  const took: number[] = [];
+  const begun = performance.now();
+  for (let at = begun; at < begun + WARM + MEASURED || took.length < 3; at = performance.now()) {
+    const ms = work();
+    if (at >= begun + WARM) took.push((ms * 1e6) / count);
   }
-  report({ ns });
+  report({ ns: took.sort((a, b) => a - b)[took.length >> 1]! });
 }
 
 function filled() {
@@ -112,15 +127,15 @@ const works: Record<string, (...args: string[]) => void | Promise<void>> = {
   },
   "global-u32": () => {
     const { bss } = Bench.load();
-    time(10_000_000, () => {
-      for (let i = 0; i < 10_000_000; i++) sink += bss.number32;
+    time(1_000_000, () => {
+      for (let i = 0; i < 1_000_000; i++) sink += bss.number32;
     });
   },
   "global-u64": () => {
     const { bss } = Bench.load();
     let last = 1n;
-    time(10_000_000, () => {
-      for (let i = 0; i < 10_000_000; i++) last = bss.number64;
+    time(1_000_000, () => {
+      for (let i = 0; i < 1_000_000; i++) last = bss.number64;
     });
     sink += Number(last);
   },
@@ -132,15 +147,15 @@ const works: Record<string, (...args: string[]) => void | Promise<void>> = {
   },
   "mapped-u32": () => {
     const { mapped32 } = Bench.load().maps;
-    time(10_000_000, () => {
-      for (let i = 0; i < 10_000_000; i++) sink += mapped32.get(i & 0xffff);
+    time(1_000_000, () => {
+      for (let i = 0; i < 1_000_000; i++) sink += mapped32.get(i & 0xffff);
     });
   },
   "mapped-u64": () => {
     const { mapped64 } = Bench.load().maps;
     let last = 1n;
-    time(10_000_000, () => {
-      for (let i = 0; i < 10_000_000; i++) last = mapped64.get(i & 0xffff);
+    time(1_000_000, () => {
+      for (let i = 0; i < 1_000_000; i++) last = mapped64.get(i & 0xffff);
     });
     sink += Number(last);
   },
@@ -233,19 +248,23 @@ async function bare(work: string): Promise<void> {
 function consume(pairs: number, drain: (maps: ReturnType<typeof Bench.load>["maps"]) => number): void {
   const bench = Bench.load();
   const ctx = new Uint8Array(new Uint32Array([FILL, pairs]).buffer);
-  let ns = 0;
-  for (let round = 0; round < 3; round++) {
+  rounds(FILL, () => {
     bench.programs.fill.testRun({ ctx });
-    const start = process.hrtime.bigint();
+    const start = performance.now();
     const count = drain(bench.maps);
-    ns = Number(process.hrtime.bigint() - start) / count;
     if (count !== FILL) throw new Error(`consumed ${count}`);
-  }
-  report({ ns });
+    return performance.now() - start;
+  });
 }
 
 /** How events arrive that another process makes: `rate` system calls a second, or as many as there can be when 0. */
-async function deliver(rate: string, burst: string, seconds: string, producer: string): Promise<void> {
+async function deliver(
+  how: string,
+  rate: string,
+  burst: string,
+  seconds: string,
+  producer: string,
+): Promise<void> {
   using bench = Bench.load((opened) => {
     opened.maps.events.maxEntries = RING;
   });
@@ -261,29 +280,41 @@ async function deliver(rate: string, burst: string, seconds: string, producer: s
   const ended = new AbortController();
   child.on("exit", () => ended.abort());
   const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  const cpu = process.cpuUsage();
-  const start = process.hrtime.bigint();
+  const settled = { seen: 0, dropped: 0, cpu: process.cpuUsage(), at: performance.now() };
+  setTimeout(() => {
+    delay.enable();
+    delays.length = 0;
+    Object.assign(settled, { seen, dropped: Number(bench.bss.dropped) });
+    Object.assign(settled, { cpu: process.cpuUsage(), at: performance.now() });
+  }, SETTLE);
   child.stdin.write("g");
   const take = (event: Event): void => {
     sink += event.pid + event.number + event.comm.length;
     seen++;
     if (timed) delays.push(Number(process.hrtime.bigint() - event.ts));
   };
-  for await (const batch of events.batches({ signal: ended.signal })) for (const event of batch) take(event);
+  const { signal } = ended;
+  if (how === "views")
+    await events.forEachView(
+      (event) => {
+        sink += event.pid + event.number;
+        seen++;
+      },
+      { signal },
+    );
+  else for await (const batch of events.batches({ signal })) for (const event of batch) take(event);
   events.drain(take);
-  const took = Number(process.hrtime.bigint() - start) / 1e9;
-  const { user, system } = process.cpuUsage(cpu);
+  const took = (performance.now() - settled.at) / 1000;
+  const { user, system } = process.cpuUsage(settled.cpu);
   delay.disable();
   const dropped = Number(bench.bss.dropped);
   if (seen + dropped !== Number(bench.bss.submitted)) throw new Error("events are missing");
-  const p50 = (delays.sort((a, b) => a - b)[delays.length >> 1] ?? 0) / 1000;
   report({
-    events: seen,
-    dropped,
+    events: seen - settled.seen,
+    dropped: dropped - settled.dropped,
     seconds: took,
     cpu: (user + system) / 1e6 / took,
-    p50,
+    p50: (delays.sort((a, b) => a - b)[delays.length >> 1] ?? 0) / 1000,
     loop99: delay.percentile(99) / 1e6,
   });
 }

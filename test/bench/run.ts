@@ -85,6 +85,7 @@ function contenders(): Partial<Record<Contender, Command>> {
   const onNode24 = node24();
   return {
     ours: inOurs,
+    "ours by views": inOurs,
     "bare koffi": inOurs,
     idle: inOurs,
     "ts-morph": inOurs,
