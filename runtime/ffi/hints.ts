@@ -43,11 +43,20 @@ export interface Failed {
 /** What to do about a failure, or undefined when nothing is known. */
 export function hintFor(failed: Failed, machine: Machine = thisMachine): string | undefined {
   return (
+    hintFromPin(failed, machine) ??
     hintFromWords(failed.said ?? "", machine) ??
     hintFromPath(failed, machine) ??
     hintFromFunction(failed) ??
     hintFromCode(failed, machine)
   );
+}
+
+/** Maps that are pinned by being loaded: what is wrong is the pin, though libbpf says that the map cannot be created. */
+function hintFromPin({ code, said = "" }: Failed, machine: Machine): string | undefined {
+  if (/couldn't reuse pinned map at '[^']*': parameter mismatch/.test(said))
+    return "what is pinned there is another map: unpin it, or take another path";
+  const pin = /failed to auto-pin at '([^']*)'/.exec(said)?.[1];
+  return pin === undefined ? undefined : hintFor({ code, syscall: "bpf_obj_pin", pin }, machine);
 }
 
 const ODD_MAP = "are its type, its max_entries and the sizes of its keys and values what this kernel takes?";
@@ -164,6 +173,7 @@ const meanings: readonly (readonly [code: string, functions: RegExp, hint: strin
   ["ENOMEM", /^bpf_map_create$/, LARGE_MAP],
   ["EEXIST", /^bpf_map_update_elem$/, 'that key has an entry already: mode "any" or "replace" changes it'],
   ["ENOENT", /^bpf_map_update_elem$/, 'that key has no entry: mode "any" or "create" makes one'],
+  ["EBADF", /^bpf_map_/, "that descriptor is closed, or of something else"],
   ["ENOTSOCK", ANY, "that descriptor is open, but not of a socket"],
   ["ENOSYS", ANY, "this kernel was built without BPF (CONFIG_BPF_SYSCALL)"],
   ["EMFILE", ANY, "this process has too many files open: raise its limit (ulimit -n)"],

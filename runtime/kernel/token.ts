@@ -1,9 +1,8 @@
 import { closeSync, openSync } from "node:fs";
 import { BpfError } from "../errors.js";
-import { EINVAL, libc, systemError, tokenCreate } from "../ffi/native.js";
+import { EINVAL, ENOENT, libc, systemError, tokenCreate } from "../ffi/native.js";
 
 const EOPNOTSUPP = -95;
-const ENOENT = -2;
 
 /**
  * Runs with the descriptor of a token (kernel 6.9): what lets a process of a user namespace do with BPF what somebody

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import type { Codec } from "../codec/types.js";
 import type { FieldTable } from "../codec/view.js";
 import { closedError } from "../errors.js";
-import { check, ENOSPC, errno, libbpf, libc, systemError } from "../ffi/native.js";
+import { check, E2BIG, ENOSPC, errno, libbpf, libc, systemError } from "../ffi/native.js";
 import { type MapTarget, openFromKernel, walkIds } from "../kernel/objects.js";
 import { type MapType, mapTypeName } from "../kernel/types.js";
 import { endAll, hasEnded, mustEnd } from "../lifetimes.js";
@@ -11,7 +11,6 @@ import { type CreateOptions, createByOptions } from "./create.js";
 import { expectKind, type MapHandle, type MapInfo, mapInfo, verify } from "./info.js";
 
 const EPERM = -1;
-const E2BIG = -7;
 
 /** What generated code says of a struct_ops map: where in its struct the members lie that can be set before it is loaded. */
 export interface ShadowSpec {
@@ -223,19 +222,26 @@ export abstract class BpfMap {
     const isFull = result === E2BIG || (result === ENOSPC && syscall.startsWith("bpf_map_update"));
     const todo = isFull
       ? `it holds at most ${this.maxEntries}: raise its max_entries, or delete some`
-      : result === EPERM && isFrozen(this.descriptor)
-        ? "it is frozen, and from here on only BPF programs write to it"
+      : result === EPERM
+        ? whatItIsFor(this.descriptor)
         : undefined;
     throw systemError(this.where, syscall, -result, { ...paths, todo });
   }
 }
 
-function isFrozen(fd: number): boolean {
+/** Why the kernel refuses an operation on a map that it has given to this process; undefined when it is not known. */
+function whatItIsFor(fd: number): string | undefined {
+  let info: string;
   try {
-    return /^frozen:\s*1$/m.test(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
+    info = readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
   } catch {
-    return false;
+    return undefined;
   }
+  if (/^frozen:\s*1$/m.test(info)) return "it is frozen, and from here on only BPF programs write to it";
+  // The last octal digit of open(2)'s flags: O_RDONLY, O_WRONLY or O_RDWR.
+  const access = /^flags:\s*\d*([0-2])$/m.exec(info)?.[1];
+  const only = access === "0" ? "reading" : access === "1" ? "writing" : undefined;
+  return only && `it is for ${only} only here: open it without access, or make it without such a flag`;
 }
 
 /** The types of maps that a class is for. */

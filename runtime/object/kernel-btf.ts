@@ -3,8 +3,8 @@ import { knowsLibbpf, libbpf } from "../ffi/native.js";
 import { MapType, ProgramType } from "../kernel/types.js";
 
 /**
- * The error in place of a load by which libbpf would end the process. Before 1.4 it looks each struct_ops map up in the kernel's BTF, created or
- * not, and reads that BTF only when a program that is loaded needs it.
+ * The error in place of a load by which libbpf would end the process. Before 1.4 it looks each struct_ops map up in the
+ * kernel's BTF, created or not, and reads that BTF only when a program that is loaded needs it.
  * @param name how errors call the object.
  */
 export function withoutKernelBtf(

@@ -27,11 +27,22 @@ const sectionsSince: readonly (readonly [RegExp, number, number])[] = [
 
 /** What to do about a failed load, from what libbpf said; undefined when the kernel has all that it takes. */
 export function lackingHint(object: number, said: readonly string[]): string | undefined {
-  const output = said.join("");
-  const map = /map '([^']*)': failed to create: .*?(-524|-22|-EINVAL)/.exec(output);
+  const map = firstMatch(said, /^libbpf: map '([^']*)': failed to create: .*(-524|-22|-EINVAL)/);
   if (map) return listening(() => mapHint(object, map[1]!, map[2]!)).result;
-  const program = /prog '([^']*)': BPF program load failed: (?:Invalid argument|-EINVAL)/.exec(output)?.[1];
-  return program === undefined ? undefined : listening(() => programHint(object, program)).result;
+  const program = firstMatch(
+    said,
+    /^libbpf: prog '([^']*)': BPF program load failed: (?:Invalid argument|-EINVAL)/,
+  );
+  return program && listening(() => programHint(object, program[1]!)).result;
+}
+
+/** What the first message of a kind says. Patterns begin with its start: one of them may be a verifier's log. */
+function firstMatch(said: readonly string[], pattern: RegExp): RegExpExecArray | undefined {
+  for (const message of said) {
+    const match = pattern.exec(message);
+    if (match) return match;
+  }
+  return undefined;
 }
 
 function mapHint(object: number, name: string, errno: string): string | undefined {

@@ -29,8 +29,8 @@ export function endOf(log: string): string {
 }
 
 /**
- * Reads the end of a verifier's log: from kernel 5.10 on, where the reason follows the last instruction, and from 7.3 on, where
- * a report with headings follows that.
+ * Reads the end of a verifier's log: from kernel 5.10 on, where the reason follows the last instruction, and from 7.3
+ * on, where a report with headings follows that.
  */
 export function readLog(log: string): Verdict {
   const lines = endOf(log)

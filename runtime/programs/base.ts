@@ -311,6 +311,7 @@ const todos: Todos = {
   ENOENT: "is the name right, and is it there on this machine?",
   EEXIST: "it is attached there already: destroy that link first",
   EBUSY: "something is attached there already: detach that first",
+  EBADF: "is that descriptor still open, and of what such programs attach to?",
   EINVAL: "does this kernel have what the program is attached to?",
   ESRCH: "is that process still running?",
   LIBBPF_ERRNO__FORMAT: "is the path that of a program or shared library?",

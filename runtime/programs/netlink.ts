@@ -1,6 +1,8 @@
 import { errnoName } from "../errors.js";
 import {
   borrow,
+  EEXIST,
+  ENOENT,
   F_DUPFD_CLOEXEC,
   giveBack,
   libbpf,
@@ -23,8 +25,6 @@ import { Link } from "./link.js";
  */
 
 const U32_MAX = 0xffff_ffff;
-const ENOENT = -2;
-const EEXIST = -17;
 
 function indexOf(where: string, target: string | number): number {
   return interfaceIndex(where, typeof target === "number" ? { ifindex: target } : target);

@@ -1,4 +1,4 @@
-import { borrow, EINVAL, giveBack, libbpf, optsAt } from "../ffi/native.js";
+import { borrow, EEXIST, EINVAL, giveBack, libbpf, optsAt } from "../ffi/native.js";
 import { choice, type InterfaceTarget, interfaceIndex } from "./arguments.js";
 import { BaseProgram, type Target } from "./base.js";
 import { clsactIsEmpty } from "./clsact.js";
@@ -18,7 +18,6 @@ const BPF_TCX_EGRESS = 47;
 const tcDirections = { ingress: BPF_TCX_INGRESS, egress: BPF_TCX_EGRESS };
 const clsactPoints = { ingress: 1, egress: 2 } as const;
 const CLSACT = 3;
-const EEXIST = -17;
 
 /** Which packets a traffic-control program sees. */
 export interface TcDirection {

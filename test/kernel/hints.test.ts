@@ -125,6 +125,9 @@ describeKernel("hints, on machines that are like that", () => {
       "a pin of a link": taken,
       "all pins": taken,
       "a pin in no folder": "make the folder of the pin first",
+      "a pin in no folder, by loading": "make the folder of the pin first",
+      "a pin of another map, by loading":
+        "what is pinned there is another map: unpin it, or take another path",
       "a pin with a dot": "bpffs takes no names with a dot: call it something else",
       "a pin removed": nothing,
       "a pin opened": `${nothing}: was it unpinned, or the machine restarted?`,
@@ -134,6 +137,12 @@ describeKernel("hints, on machines that are like that", () => {
       "BTF's id": id,
       "a filter": "that descriptor is open, but not of a socket",
       "a socket in a map": "that descriptor is open, but not of a socket",
+      "no program for a map": "that descriptor is closed, or of something else",
+      "no event": "is that descriptor still open, and of what such programs attach to?",
+      "a write to a map for reading":
+        "it is for reading only here: open it without access, or make it without such a flag",
+      "a read of a map for writing":
+        "it is for writing only here: open it without access, or make it without such a flag",
       "a large map": large,
       "a large value": large,
       "an odd map": odd,

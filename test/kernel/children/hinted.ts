@@ -8,6 +8,7 @@ import {
   HashMap,
   Link,
   MapType,
+  ProgArray,
   Program,
   RawMap,
   u32,
@@ -64,10 +65,14 @@ function simple(): Record<string, string> {
   const file = openSync("/dev/null", "r");
   const programs = KernelPrograms.load((opened) => {
     for (const [name, program] of Object.entries(opened.programs))
-      program.autoload = name === "on_socket" || name === "on_enter";
+      program.autoload = ["on_clock", "on_enter", "on_socket"].includes(name);
   });
   using object = BpfObject.open(new URL("../../fixtures/parity.bpf.o", import.meta.url).pathname).load();
   using map = BpfMap.create({ maxEntries: 4 }, HashMap, u32, u32);
+  using jumps = BpfMap.create({ maxEntries: 1 }, ProgArray);
+  const { id: mapId } = map.info();
+  using reading = BpfMap.open({ id: mapId, access: "read" }, HashMap, u32, u32);
+  using writing = BpfMap.open({ id: mapId, access: "write" }, HashMap, u32, u32);
   const { on_enter, on_socket } = programs.programs;
   const message = (action: () => unknown): string => {
     try {
@@ -77,6 +82,11 @@ function simple(): Record<string, string> {
       return (error as Error).message;
     }
   };
+  const load = (pinPath: string): void =>
+    Kernel.load((opened) => {
+      only("reflect")(opened);
+      opened.maps.small.pinPath = pinPath;
+    }).close();
   map.pin(pin);
   map.set(1, 1);
   object.pinPrograms(`${pin}-all`);
@@ -87,6 +97,8 @@ function simple(): Record<string, string> {
       "a pin of a link": message(() => on_enter.attach().pin(pin)),
       "all pins": message(() => object.pinPrograms(`${pin}-all`)),
       "a pin in no folder": message(() => map.pin(`${pin}-none/of/it`)),
+      "a pin in no folder, by loading": message(() => load(`${pin}-none/of/it`)),
+      "a pin of another map, by loading": message(() => load(pin)),
       "a pin with a dot": message(() => map.pin(`${pin}.dot`)),
       "a pin removed": message(() => map.unpin(`${pin}-none`)),
       "a pin opened": message(() => Link.open({ pin: `${pin}-none` })),
@@ -96,6 +108,10 @@ function simple(): Record<string, string> {
       "BTF's id": message(() => btf.read(id)),
       "a filter": message(() => on_socket.attach({ socket: file })),
       "a socket in a map": message(() => programs.maps.socks.set(0, file)),
+      "no program for a map": message(() => jumps.set(0, { fd: 9999 })),
+      "no event": message(() => programs.programs.on_clock.attach({ fd: 9999 })),
+      "a write to a map for reading": message(() => reading.set(1, 1)),
+      "a read of a map for writing": message(() => writing.get(1)),
       "a large map": message(() => BpfMap.create({ maxEntries: 0xffff_ffff }, HashMap, u32, u32)),
       "a large value": message(() =>
         BpfMap.create({ type: MapType.HASH, keySize: 4, valueSize: 0x7fff_ffff, maxEntries: 1 }, RawMap),

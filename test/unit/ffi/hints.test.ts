@@ -196,6 +196,15 @@ const cases: readonly (readonly [
     { "/proc/self/mounts": "none /my.bpf bpf rw 0 0\n" },
     /refuses it even to root/,
   ],
+  [
+    "a pin elsewhere, by loading",
+    {
+      code: "EINVAL",
+      said: "libbpf: map 'm': failed to auto-pin at '/with space/m': -22\nlibbpf: map 'm': failed to create: Invalid argument(-22)",
+    },
+    { "/proc/self/mounts": MOUNTS },
+    /is on tmpfs, and pins live on bpffs/,
+  ],
   ["pins of a whole object", { code: "EEXIST", syscall: "bpf_object__pin_maps" }, {}, /is there already/],
   ["no folder for a pin", { code: "ENOENT", syscall: "bpf_program__pin" }, {}, /make the folder/],
   ["no pin to remove", { code: "ENOENT", syscall: "bpf_program__unpin" }, {}, /^nothing is pinned there$/],
@@ -207,6 +216,7 @@ const cases: readonly (readonly [
     /is on sysfs, and pins live on bpffs: mount -t bpf/,
   ],
   ["an id of nothing", { code: "ENOENT", syscall: "bpf_prog_get_fd_by_id" }, {}, /nothing has that one now/],
+  ["no descriptor", { code: "EBADF", syscall: "bpf_map_update_elem" }, {}, /closed, or of something else/],
   [
     "no socket",
     { code: "ENOTSOCK", syscall: "setsockopt" },
