@@ -1,7 +1,7 @@
 // What this machine can do for BPF, and getting it there: packages through apt, mounts by hand.
 // Everything that is installed or mounted is said; where that may not be, what is missing is named.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** The browser of Debian's package. */
 export const chromium = "/usr/bin/chromium";
@@ -11,6 +11,8 @@ const packages = {
   libbpf1: (): boolean => hasLibrary("libbpf.so.1"),
   clang: (): boolean => hasCommand("clang"),
   "libbpf-dev": (): boolean => existsSync("/usr/include/bpf/bpf_helpers.h"),
+  "musl-dev": (): boolean => readdirSync("/usr/include").some((name) => name.endsWith("-linux-musl")),
+  "libc6-dev-arm64-cross": (): boolean => existsSync("/usr/aarch64-linux-gnu/include/stdio.h"),
   bpftool: (): boolean => hasCommand("bpftool") || existsSync("/usr/sbin/bpftool"),
   iproute2: (): boolean => hasCommand("ip") && hasCommand("tc"),
   make: (): boolean => hasCommand("make"),
