@@ -50,6 +50,24 @@ export const reasons: readonly Reason[] = [
     why: "needs kernel 6.13",
   },
   {
+    sections: /^(u(ret)?probe(\.multi)?|usdt)\.s\//,
+    step: "loads",
+    errors: ["EINVAL"],
+    why: "sleepable programs of user space need kernel 6.0",
+  },
+  {
+    sections: /^usdt\//,
+    step: "attaches",
+    errors: ["EOPNOTSUPP"],
+    why: "probes in a shared library, whatever process uses it, need kernel 5.15",
+  },
+  {
+    sections: /^sk_skb\/verdict$/,
+    step: "attaches",
+    errors: ["EINVAL"],
+    why: "needs kernel 5.13",
+  },
+  {
     sections: /^(tp|tracepoint|raw_tp|raw_tracepoint|tp_btf)\.s\//,
     step: "loads",
     errors: ["EINVAL"],
@@ -125,6 +143,12 @@ export const reasons: readonly Reason[] = [
     step: "fires",
     errors: ["EINVAL"],
     why: "live packets need kernel 5.18",
+  },
+  {
+    sections: /^xdp\/cpumap$/,
+    step: "fires",
+    errors: ["never ran"],
+    why: "packets of generic XDP go to another CPU from kernel 5.15 on",
   },
   { sections: /^xdp\.frags/, step: "loads", errors: ["EINVAL"], why: "needs kernel 5.18" },
   {
