@@ -146,7 +146,6 @@ describeKernel("hints, on machines that are like that", () => {
       "a large map": large,
       "a large value": large,
       "an odd map": odd,
-      "memory of this process": "take smaller values",
       "an entry": 'that key has an entry already: mode "any" or "replace" changes it',
       "no entry": 'that key has no entry: mode "any" or "create" makes one',
     });

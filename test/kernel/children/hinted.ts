@@ -117,9 +117,6 @@ function simple(): Record<string, string> {
         BpfMap.create({ type: MapType.HASH, keySize: 4, valueSize: 0x7fff_ffff, maxEntries: 1 }, RawMap),
       ),
       "an odd map": message(() => BpfMap.create({ maxEntries: 0 }, ArrayMap, u32)),
-      "memory of this process": message(() =>
-        BpfMap.create({ type: MapType.ARRAY, keySize: 4, valueSize: 0x7fff_ffff, maxEntries: 1 }, RawMap),
-      ),
       "an entry": message(() => map.set(1, 2, { mode: "create" })),
       "no entry": message(() => map.set(2, 2, { mode: "replace" })),
     };
