@@ -90,3 +90,38 @@ export function build({ document, file, text }: Block, folder: string): string[]
   writeFileSync(join(folder, `${name}.skel.ts`), skeleton.text);
   return [...skeleton.warnings];
 }
+
+/** An application, and all that goes on from it: a block that imports nothing of its own continues the one before it. */
+export interface Application {
+  /** What the first block calls itself. */
+  readonly file: string | undefined;
+  /** One module of all of them, each but the first in a scope of its own. */
+  readonly text: string;
+}
+
+/** The applications of a page. */
+export function modules(document: string): Application[] {
+  const found: { file: string | undefined; imports: Set<string>; parts: string[] }[] = [];
+  for (const { file, text } of blocks.filter(
+    (block) => block.document === document && block.language === "ts",
+  )) {
+    if (/^import .* from "\.\//m.test(text) || found.length === 0)
+      found.push({ file, imports: new Set(), parts: [] });
+    const { imports, parts } = found.at(-1)!;
+    const rest = withoutImports(text, imports);
+    parts.push(parts.length === 0 || /^export /m.test(rest) ? rest : `{\n${rest}\n}`);
+  }
+  return found.map(({ file, imports, parts }) => ({ file, text: moduleOf(imports, parts) }));
+}
+
+/** A block without its imports, which are collected. */
+export function withoutImports(text: string, imports: Set<string>): string {
+  return text.replace(/^import .*$\n?/gm, (line) => {
+    imports.add(line.trim());
+    return "";
+  });
+}
+
+/** The text of a module. */
+export const moduleOf = (imports: Set<string>, parts: readonly string[]): string =>
+  [...imports, ...parts, "export {};", ""].join("\n");

@@ -9,15 +9,17 @@ import * as generator from "../generator/index.js";
 import * as runtime from "../runtime/index.js";
 import {
   type Block,
-  blocks,
   build,
   canCompile,
   documents,
   examples,
+  moduleOf,
+  modules,
   programOf,
   programs,
   read,
   root,
+  withoutImports,
 } from "./documents.js";
 
 /**
@@ -29,29 +31,6 @@ const readme = read("README.md");
 // Inside the project, so that imports find its packages.
 const folder = join(root, "dist/readme");
 const placeOf = (document: string): string => join(folder, document.replace(/\W/g, "_"));
-
-/** One module for an application and all that goes on from it, each block in a scope of its own. */
-function modules(document: string): string[] {
-  const found: { imports: Set<string>; parts: string[] }[] = [];
-  for (const { text } of blocks.filter((block) => block.document === document && block.language === "ts")) {
-    if (/^import .* from "\.\//m.test(text) || found.length === 0)
-      found.push({ imports: new Set(), parts: [] });
-    const { imports, parts } = found.at(-1)!;
-    const rest = withoutImports(text, imports);
-    parts.push(parts.length === 0 || /^export /m.test(rest) ? rest : `{\n${rest}\n}`);
-  }
-  return found.map(({ imports, parts }) => moduleOf(imports, parts));
-}
-
-function withoutImports(text: string, imports: Set<string>): string {
-  return text.replace(/^import .*$\n?/gm, (line) => {
-    imports.add(line.trim());
-    return "";
-  });
-}
-
-const moduleOf = (imports: Set<string>, parts: readonly string[]): string =>
-  [...imports, ...parts, "export {};", ""].join("\n");
 
 /** The module of an example, with all imports that it leaves to its reader. */
 function exampleModule({ text }: Block): string {
@@ -92,7 +71,7 @@ describe.skipIf(!canCompile)("with clang and libbpf-dev", () => {
 
   test("all TypeScript compiles", () => {
     const files = documents.flatMap((document) =>
-      modules(document).map((text, index) => {
+      modules(document).map(({ text }, index) => {
         for (const [, object = ""] of text.matchAll(/from "\.\/([\w-]+)\.(?:skel\.[jt]s|bpf\.o)"/g))
           take(document, object);
         const file = join(placeOf(document), `${index + 1}.ts`);

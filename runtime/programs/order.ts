@@ -45,7 +45,9 @@ export function order(options: OrderOptions): {
     return { flags: side | BPF_F_ID | BPF_F_LINK, relative_fd: id(given.linkId, name), ...revision };
   if (given?.programId !== undefined)
     return { flags: side | BPF_F_ID, relative_fd: id(given.programId, name), ...revision };
-  const fd = descriptor(given?.fd, name);
+  if (typeof given?.fd !== "number")
+    throw new TypeError(`attach(): ${name} is "all", a program, a link, { programId } or { linkId }`);
+  const fd = descriptor(given.fd, name);
   const isProgram = neighbour instanceof BaseProgram || kindOf(fd) === "program";
   return { flags: side | (isProgram ? 0 : BPF_F_LINK), relative_fd: fd, ...revision };
 }

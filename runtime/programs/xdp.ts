@@ -5,6 +5,11 @@ import { type Attachments, type OrderOptions, order, orderTodos, queryAttachment
 
 const xdpModes = { native: 4, generic: 2, offload: 8 } as const;
 const BPF_XDP = 37;
+const xdpTodos = {
+  native: { EOPNOTSUPP: 'the driver of the interface has no XDP: mode "generic" does without' },
+  generic: {},
+  offload: { EOPNOTSUPP: "the card of the interface takes no programs: leave mode out" },
+} as const;
 
 /** How an XDP program is attached. */
 export interface XdpOptions {
@@ -22,7 +27,7 @@ export class Xdp extends BaseProgram {
     const ifindex = interfaceIndex(this.where, target);
     const mode = typeof target === "string" ? undefined : target.mode;
     const flags = mode === undefined ? 0 : choice(xdpModes, mode, "mode");
-    return this.linkedTo({ target_fd: ifindex, attach_type: BPF_XDP, flags });
+    return this.linkedTo({ target_fd: ifindex, attach_type: BPF_XDP, flags }, xdpTodos[mode ?? "generic"]);
   }
 }
 

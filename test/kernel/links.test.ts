@@ -211,7 +211,9 @@ describeKernel("links", () => {
     on_tcx_ingress.attach({ interface: "lo", before: "all", expectedRevision: revision });
     expect(ours()).toEqual([2, 1, 0]);
     expect(() => on_tcx_ingress.attach({ interface: "lo", before: "all", after: "all" })).toThrow(/exclude/);
-    expect(() => on_tcx_ingress.attach({ interface: "lo", before: "first" as never })).toThrow(TypeError);
+    expect(() => on_tcx_ingress.attach({ interface: "lo", before: "first" as never })).toThrow(
+      'attach(): before is "all", a program, a link, { programId } or { linkId }',
+    );
     // A refusal for another reason is no reason for clsact.
     expect(thrown(() => on_tc_ingress.attach("lo"))).toMatchObject({ code: "EEXIST" });
     kinds.detach();

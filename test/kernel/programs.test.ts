@@ -296,6 +296,12 @@ describeKernel("testRun() with a context that the skeleton knows", () => {
         expect(error.message, String(attempt)).toMatch(/^(program|map) "/);
       }
     }
+    // The loopback's driver has no XDP of its own, and there is no card.
+    for (const [mode, todo] of [
+      ["native", 'the driver of the interface has no XDP: mode "generic" does without'],
+      ["offload", "the card of the interface takes no programs: leave mode out"],
+    ] as const)
+      expect(thrown(() => programs.on_xdp.attach({ interface: "lo", mode })).message).toContain(todo);
     expect(
       thrown(() => programs.on_perf_event.attach({ type: 1, config: 0, period: 1, pid: 0x7fff_fffe })),
     ).toMatchObject({ name: "BpfError", code: "ESRCH" });
