@@ -1,8 +1,18 @@
-// npm run test:arm64: what the runtime takes for granted of libbpf on arm64, in QEMU's emulation of its user space, on
-// the oldest and the newest Node. There is no bpf(2) in it: objects are opened, not loaded. What libbpf says of them,
-// which native code of ours writes down, must be word for word what it says on x86-64.
+// npm run test:arm64: the generator, and what the runtime takes for granted of libbpf, on arm64, in QEMU's emulation of
+// its user space, on the oldest and the newest Node. There is no bpf(2) in it: objects are opened, not loaded. What
+// libbpf says of them, which native code of ours writes down, must be word for word what it says on x86-64, and the
+// skeletons of the samples must be those that are committed.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -61,8 +71,8 @@ function prepare(folder: string): void {
   cpSync(join(root, "test/vm/guest/said.mjs"), join(folder, "said.mjs"));
 }
 
-function said(folder: string, command: readonly string[], env: Readonly<Record<string, string>>): string {
-  const [program, ...args] = [...command, join(folder, "said.mjs")];
+function said(command: readonly string[], env: Readonly<Record<string, string>>): string {
+  const [program, ...args] = command;
   const run = spawnSync(program!, args, {
     encoding: "utf8",
     env: { ...process.env, ...env },
@@ -73,21 +83,49 @@ function said(folder: string, command: readonly string[], env: Readonly<Record<s
   throw new Error(`${command.join(" ")}: ${run.signal ?? run.status}: ${run.stderr.slice(-2000)}`);
 }
 
+/** Generates the skeletons of all samples at once, and says how many are as they are committed. */
+function generated(
+  folder: string,
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+): number {
+  const samples = readdirSync(join(root, "samples")).filter((name) =>
+    existsSync(join(root, `samples/${name}/${name}.skel.ts`)),
+  );
+  const object = (name: string): string => join(root, `samples/${name}/${name}.bpf.o`);
+  const out = join(folder, "skeletons");
+  const cli = join(root, "generator/dist/generator/cli.js");
+  said([...command, cli, "--out-dir", out, ...samples.map(object)], env);
+  for (const name of samples) {
+    const text = readFileSync(join(out, `${name}.skel.ts`), "utf8");
+    if (text !== readFileSync(join(root, `samples/${name}/${name}.skel.ts`), "utf8"))
+      throw new Error(`${name}.skel.ts is not what is committed`);
+  }
+  rmSync(out, { recursive: true });
+  return samples.length;
+}
+
 const folder = mkdtempSync(join(tmpdir(), "bpf-tsgen-arm64-"));
 try {
   prepare(folder);
   const libraries = join(system(), "usr/lib/aarch64-linux-gnu");
   for (const version of nodes) {
-    const here = said(folder, [nodePath(version)], { LIBBPF_PATH: libbpfPath("1.1") });
-    const there = said(folder, [qemu(), "-L", system(), nodePath(version, "arm64")], {
+    const script = join(folder, "said.mjs");
+    const arm64 = [qemu(), "-L", system(), nodePath(version, "arm64")];
+    const env = {
       LIBBPF_PATH: join(libraries, "libbpf.so.1"),
       QEMU_SET_ENV: `LD_LIBRARY_PATH=${libraries}:${join(system(), "lib/aarch64-linux-gnu")}`,
-    });
+    };
+    const here = said([nodePath(version), script], { LIBBPF_PATH: libbpfPath("1.1") });
+    const there = said([...arm64, script], env);
     const lines = here.split("\n");
     const other = there.split("\n").findIndex((line, i) => line !== lines[i]);
     if (there !== here)
       throw new Error(`Node ${version}: "${there.split("\n")[other]}", not "${lines[other]}"`);
-    console.log(`Node ${version} on arm64: the same as on x86-64, ${lines.at(-2)}`);
+    const skeletons = generated(folder, arm64, env);
+    console.log(
+      `Node ${version} on arm64: the same as on x86-64, ${skeletons} skeletons, and of libbpf ${lines.at(-2)}`,
+    );
   }
 } catch (error) {
   if (!(error instanceof Unavailable)) throw error;
