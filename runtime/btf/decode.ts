@@ -28,20 +28,27 @@ export function decodeTypes(reader: ByteReader, strings: StringTable): DecodedTy
 
 /** Bytes behind the first three words of a type, by its kind: always, and for each of so many as it has. */
 const EXTRA: readonly (readonly [always: number, each: number] | undefined)[] = [
-  ...[undefined, [4, 0], [0, 0], [12, 0], [0, 12], [0, 12], [0, 8], [0, 0], [0, 0], [0, 0]],
-  ...[
-    [0, 0],
-    [0, 0],
-    [0, 0],
-    [0, 8],
-    [4, 0],
-    [0, 12],
-    [0, 0],
-    [4, 0],
-    [0, 0],
-    [0, 12],
-  ],
-] as [number, number][];
+  undefined,
+  [4, 0], // int
+  [0, 0], // ptr
+  [12, 0], // array
+  [0, 12], // struct
+  [0, 12], // union
+  [0, 8], // enum
+  [0, 0], // fwd
+  [0, 0], // typedef
+  [0, 0], // volatile
+  [0, 0], // const
+  [0, 0], // restrict
+  [0, 0], // func
+  [0, 8], // func_proto
+  [4, 0], // var
+  [0, 12], // datasec
+  [0, 0], // float
+  [4, 0], // decl_tag
+  [0, 0], // type_tag
+  [0, 12], // enum64
+];
 /** The kind of functions. */
 export const FUNC = 12;
 
