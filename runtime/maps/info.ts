@@ -15,6 +15,8 @@ export interface MapHandle {
   readonly flags: number;
   /** Of a map of maps: how a map that fits in is made. */
   readonly inner?: MapTemplate | undefined;
+  /** Where loading has pinned it, or found it. */
+  readonly pinPath?: string | undefined;
   /** Of a perf event array: pages of each CPU's ring. */
   readonly pages?: number | undefined;
 }

@@ -102,6 +102,7 @@ export abstract class BpfMap {
     this.maxEntries = maxEntries;
     this.flags = flags;
     this.descriptor = fd;
+    if (handle.pinPath !== undefined) this.#pinned.push(handle.pinPath);
   }
 
   /**
@@ -172,7 +173,7 @@ export abstract class BpfMap {
     this.#pinned.push(path);
   }
 
-  /** Removes what {@link pin} made, or the given pin. */
+  /** Removes what {@link pin} and `pinPath` made, or the given pin. */
   unpin(path?: string): void {
     void this.fd;
     const paths = path === undefined ? this.#pinned : [path];

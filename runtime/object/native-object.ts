@@ -336,6 +336,7 @@ function handleOf(pointer: number): MapHandle {
     name: libbpf.bpf_map__name(pointer) ?? "",
     // Since 1.4 libbpf keeps a descriptor of something else for a map that it did not create.
     fd: libbpf.bpf_map__autocreate(pointer) ? libbpf.bpf_map__fd(pointer) : -1,
+    pinPath: libbpf.bpf_map__pin_path(pointer) ?? undefined,
   };
 }
 

@@ -374,6 +374,17 @@ describeKernel("maps", () => {
       });
       again.maps.names.unpin(pin);
       expect(existsSync(pin)).toBe(false);
+      // What loading has pinned, unpin() knows.
+      using fourth = Kernel.load(
+        (opened) => {
+          only("reflect")(opened);
+          opened.maps.names.pinPath = pin;
+        },
+        { name },
+      );
+      expect(existsSync(pin)).toBe(true);
+      fourth.maps.names.unpin();
+      expect(existsSync(pin)).toBe(false);
     } finally {
       rmSync(pin, { force: true });
     }
