@@ -8,13 +8,12 @@ import {
   quote,
 } from "../../runtime/btf/index.js";
 import { cType } from "./c-type.js";
+import { allMembers, type BtfComposite, checkOverlaps, flatten, flexibleMember } from "./members.js";
 import type { Member, NumberCodec, Shadow, TypeModel, UnionPart, ValueType } from "./model.js";
 import { type NameRequest, nameTypes, numbering } from "./names.js";
 
 /** Arrays of arrays deeper than this are no C program's. */
 const MAX_NESTING = 32;
-/** More members than this in one struct, anonymous ones counted out, are no C program's either. */
-const MAX_MEMBERS = 65_536;
 /** Arrays of up to so many elements are tuples… */
 const MAX_TUPLE = 16;
 /** …as long as tuples of tuples come to no more elements than this. */
@@ -31,7 +30,6 @@ const MAX_ROOM = 2 ** 26;
 /** What a type takes besides its names and members; it stands for the time that it takes, too. */
 const ROOM_OF_TYPE = 1024;
 
-type BtfComposite = BtfOfKind<"struct"> | BtfOfKind<"union">;
 type BtfEnum = BtfOfKind<"enum"> | BtfOfKind<"enum64">;
 
 /** A type that gets a declaration of its own. */
@@ -63,10 +61,10 @@ export class Types {
   }
 
   /** Accounts for so many characters of the skeleton. */
-  #take(characters: number): void {
+  readonly #take = (characters: number): void => {
     this.#room -= characters;
     if (this.#room < 0) throw new FormatError(".BTF", "what its types say is absurdly long for their number");
-  }
+  };
 
   /** A type as C writes it. */
   c(id: number): string {
@@ -101,7 +99,7 @@ export class Types {
         );
       pending.push({ id: type.id, place: c, done: true });
       if (type.kind === "enum" || type.kind === "enum64") continue;
-      const inside = this.#flatten(type).flatMap((part) => part.members);
+      const inside = flatten(this.#btf, type, this.#take).flatMap((part) => part.members);
       for (const member of inside.reverse())
         pending.push({ id: member.type, place: `${c}_${member.name}`, done: false });
     }
@@ -175,7 +173,7 @@ export class Types {
   member(id: number, name: string): { at: number; type: ValueType } | undefined {
     const struct = this.#btf.strip(id);
     if (struct.kind !== "struct" && struct.kind !== "union") return undefined;
-    const found = this.#allMembers(struct).find((member) => member.name === name);
+    const found = allMembers(this.#btf, struct, this.#take).find((member) => member.name === name);
     if (!found) return undefined;
     const [member] = this.#members([found], 0, numbering(), anywhere(name));
     const isNumber = member && ["number", "bool", "enum", "bits"].includes(member.type.kind);
@@ -186,7 +184,7 @@ export class Types {
   dataMembers(id: number): BtfMember[] {
     const struct = this.#btf.strip(id);
     if (struct.kind !== "struct") return [];
-    return this.#allMembers(struct).filter(
+    return allMembers(this.#btf, struct, this.#take).filter(
       ({ name, type, bitSize }) =>
         name !== "" &&
         bitSize === 0 &&
@@ -229,10 +227,13 @@ export class Types {
           name,
           c,
           size: type.size,
-          members: this.#members(this.#allMembers(type), 0, unique, { c, ends: () => 8 * type.size }),
+          members: this.#members(allMembers(this.#btf, type, this.#take), 0, unique, {
+            c,
+            ends: () => 8 * type.size,
+          }),
         };
-      const parts = this.#flatten(type);
-      this.#checkOverlaps(c, parts);
+      const parts = flatten(this.#btf, type, this.#take);
+      checkOverlaps(this.#btf, c, parts);
       const unions = parts.flatMap(({ union, members }): UnionPart[] => {
         if (union === undefined) return [];
         const ends = (): number => 8 * (union.at + union.size);
@@ -303,81 +304,6 @@ export class Types {
     return { kind: "numbers", codec, length };
   }
 
-  #flatten(type: BtfComposite): FlatPart[] {
-    if (type.kind === "union") return [{ members: this.#allMembers(type) }];
-    const own: BtfMember[] = [];
-    const parts: FlatPart[] = [{ members: own }];
-    const pending: { type: BtfComposite; start: number }[] = [{ type, start: 0 }];
-    let count = 0;
-    // Order matters only within one level: members keep theirs, anonymous structs' members follow.
-    for (let at = 0; at < pending.length; at++) {
-      const { type: composite, start } = pending[at]!;
-      this.#take(16 * composite.members.length);
-      for (const member of composite.members) {
-        if (++count > MAX_MEMBERS)
-          throw new FormatError(".BTF", `${type.kind} ${quote(type.name)}: too many members`);
-        const bitOffset = start + member.bitOffset;
-        const inner = member.name === "" && member.bitSize === 0 ? this.#btf.strip(member.type) : undefined;
-        if (inner?.kind === "struct") pending.push({ type: inner, start: bitOffset });
-        else if (inner?.kind === "union" && inner.size > 0)
-          parts.push({
-            union: { at: bitOffset / 8, size: inner.size },
-            members: this.#allMembers(inner, bitOffset),
-          });
-        else if (inner?.kind !== "union") own.push({ ...member, bitOffset });
-      }
-    }
-    own.sort((a, b) => a.bitOffset - b.bitOffset);
-    return parts;
-  }
-
-  /**
-   * Members of a struct that share bits are no compiler's work: there would be no telling which of them what is
-   * written comes from. Only unions may do that; a type that reaches into the next member is cut off there.
-   */
-  #checkOverlaps(struct: string, parts: readonly FlatPart[]): void {
-    const places = parts.flatMap(({ union, members }) =>
-      union
-        ? [{ name: "", from: 8 * union.at, to: 8 * (union.at + union.size) }]
-        : members.map(({ name, type, bitOffset, bitSize }) => ({
-            name,
-            from: bitOffset,
-            to: bitOffset + (bitSize || (this.#btf.isMissing(type) || this.#btf.size(type) > 0 ? 1 : 0)),
-          })),
-    );
-    places.sort((a, b) => a.from - b.from || a.to - b.to);
-    let before = { name: "", from: 0, to: 0 };
-    for (const place of places) {
-      if (place.to === place.from) continue;
-      if (place.from < before.to)
-        throw new FormatError(
-          ".BTF",
-          `${struct}: its members ${quote(before.name)} and ${quote(place.name)} overlap`,
-        );
-      before = place;
-    }
-  }
-
-  /** Every member of a union, those of anonymous structs and unions inside it included. */
-  #allMembers(type: BtfComposite, start = 0): BtfMember[] {
-    const members: BtfMember[] = [];
-    const pending: { type: BtfComposite; start: number }[] = [{ type, start }];
-    for (let at = 0; at < pending.length; at++) {
-      const { type: composite, start: from } = pending[at]!;
-      this.#take(16 * composite.members.length);
-      for (const member of composite.members) {
-        const inner = member.name === "" && member.bitSize === 0 ? this.#btf.strip(member.type) : undefined;
-        const bitOffset = from + member.bitOffset;
-        if (inner?.kind === "struct" || inner?.kind === "union")
-          pending.push({ type: inner, start: bitOffset });
-        else members.push({ ...member, bitOffset });
-        if (members.length + pending.length > MAX_MEMBERS)
-          throw new FormatError(".BTF", `${type.kind} ${quote(type.name)}: too many members`);
-      }
-    }
-    return members;
-  }
-
   /** A type's layout spelled out, one level deep: what tells it from another of the same name. */
   #layout(type: BtfComposite | BtfEnum): string {
     if (type.kind === "enum" || type.kind === "enum64") {
@@ -425,14 +351,6 @@ function extent(type: ValueType): number {
   return "name" in type ? type.name.length : 16;
 }
 
-/** Members of a struct with its anonymous structs dissolved; those of anonymous unions apart. */
-interface FlatPart {
-  /** Absent for the struct's own members. */
-  readonly union?: { readonly at: number; readonly size: number };
-  /** With bit offsets from the start of the outermost struct. */
-  readonly members: BtfMember[];
-}
-
 /** What members belong to. */
 interface Owner {
   /** What C calls it. */
@@ -454,21 +372,6 @@ function nextOf(starts: readonly number[], end: number): (start: number) => numb
     next ??= new Map(sorted.map((each, i) => [each, sorted[i + 1] ?? end]));
     return next.get(start) ?? end;
   };
-}
-
-/** The flexible array that a struct ends in, or the member that does; other arrays without elements only mark a place. */
-function flexibleMember(btf: Btf, struct: BtfOfKind<"struct">): BtfMember | undefined {
-  let start = 0;
-  for (let last = struct.members.at(-1); last; ) {
-    const type = btf.strip(last.type);
-    const bitOffset = start + last.bitOffset;
-    if (type.kind === "array" && type.length === 0) return { ...last, bitOffset };
-    if (type.kind !== "struct") return undefined;
-    if (last.name !== "") return flexibleMember(btf, type) && { ...last, bitOffset };
-    start = bitOffset;
-    last = type.members.at(-1);
-  }
-  return undefined;
 }
 
 function intValue(type: BtfInt): ValueType {
