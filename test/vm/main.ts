@@ -38,6 +38,7 @@ const ciFiles = [
   "own-maps",
   "programs",
   "sched-ext",
+  "streams",
 ];
 const ciKernels: readonly KernelName[] = ["6.1", "7"];
 
