@@ -147,9 +147,11 @@ export function setErrno(number: number): void {
  * SAFETY: V8 does not know when the memory is freed, so it never is: callers keep and reuse it.
  */
 export function allocate(size: number): { address: number; bytes: Uint8Array } {
+  // Apart: where there is no native library at all, that is the error.
+  const { alloc } = koffi();
   let pointer: bigint;
   try {
-    pointer = koffi().alloc("uint8_t", size) as bigint;
+    pointer = alloc("uint8_t", size) as bigint;
   } catch (cause) {
     throw new BpfError(`${size} bytes of native memory: there is no room for them — take smaller values`, {
       code: "ENOMEM",
