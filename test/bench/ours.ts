@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -21,32 +21,27 @@ const RING = 256 * 1024;
 
 /** Keeps what was read, so that nothing measured is optimised away. */
 let sink = 0;
-const report = (figures: Record<string, number>): void => console.log(JSON.stringify(figures));
+const report = (figures: Record<string, number>): void => void writeSync(1, `${JSON.stringify(figures)}\n`);
 
-/** Milliseconds of rounds that do not count, then of those that do: the compiler has done its part by then. */
+/** Milliseconds of rounds that do not count: the compiler has done its part by then. */
 const WARM = 300;
-const MEASURED = 700;
 /** Milliseconds before `deliver` counts. */
 const SETTLE = 1000;
 
-/** Nanoseconds of one of `count` operations: of rounds of so many, what the median one took. */
-function time(count: number, work: () => void): void {
-  rounds(count, () => {
+/** Nanoseconds of one of `count` operations, round by round, as they are asked for. */
+function time(count: number, work: () => void): Promise<void> {
+  return rounds(count, () => {
     const start = performance.now();
     work();
     return performance.now() - start;
   });
 }
 
-/** The same of works that take the time themselves, in milliseconds. */
-function rounds(count: number, work: () => number): void {
-  const took: number[] = [];
-  const begun = performance.now();
-  for (let at = begun; at < begun + WARM + MEASURED || took.length < 3; at = performance.now()) {
-    const ms = work();
-    if (at >= begun + WARM) took.push((ms * 1e6) / count);
-  }
-  report({ ns: took.sort((a, b) => a - b)[took.length >> 1]! });
+/** The same of works that take the time themselves, in milliseconds: once warm, a round for each byte of stdin. */
+async function rounds(count: number, work: () => number): Promise<void> {
+  for (const begun = performance.now(); performance.now() < begun + WARM; ) work();
+  report({});
+  for await (const _ of process.stdin) report({ ns: (work() * 1e6) / count });
 }
 
 function filled() {
@@ -67,37 +62,37 @@ function filled() {
 const works: Record<string, (...args: string[]) => void | Promise<void>> = {
   "hash-get": () => {
     const { counts } = filled().maps;
-    time(ENTRIES, () => {
+    return time(ENTRIES, () => {
       for (let key = 0; key < ENTRIES; key++) sink += counts.get(key)!;
     });
   },
   "hash-set": () => {
     const { counts } = filled().maps;
-    time(ENTRIES, () => {
+    return time(ENTRIES, () => {
       for (let key = 0; key < ENTRIES; key++) counts.set(key, key);
     });
   },
   "array-get": () => {
     const { slots } = filled().maps;
-    time(ENTRIES, () => {
+    return time(ENTRIES, () => {
       for (let key = 0; key < ENTRIES; key++) sink += slots.get(key);
     });
   },
   "array-set": () => {
     const { slots } = filled().maps;
-    time(ENTRIES, () => {
+    return time(ENTRIES, () => {
       for (let key = 0; key < ENTRIES; key++) slots.set(key, key);
     });
   },
   "hash-get-object": () => {
     const { table } = filled().maps;
-    time(ENTRIES, () => {
+    return time(ENTRIES, () => {
       for (let key = 0; key < ENTRIES; key++) sink += table.get(key)!.number;
     });
   },
   walk: () => {
     const { table } = filled().maps;
-    time(ENTRIES, () => {
+    return time(ENTRIES, () => {
       let count = 0;
       for (const [, event] of table) {
         sink += event.number;
@@ -108,56 +103,56 @@ const works: Record<string, (...args: string[]) => void | Promise<void>> = {
   },
   "percpu-hash-get": () => {
     const { percpu_hash } = filled().maps;
-    time(ENTRIES, () => {
+    return time(ENTRIES, () => {
       for (let i = 0; i < ENTRIES; i++) sink += percpu_hash.get(i & 1023)!.length;
     });
   },
   "percpu-array-get": () => {
     const { percpu_array } = filled().maps;
-    time(ENTRIES, () => {
+    return time(ENTRIES, () => {
       for (let i = 0; i < ENTRIES; i++) sink += percpu_array.get(i & 1023).length;
     });
   },
   "test-run": () => {
     const { pass } = Bench.load().programs;
     const data = new Uint8Array(64);
-    time(20_000, () => {
+    return time(20_000, () => {
       for (let i = 0; i < 20_000; i++) sink += pass.testRun({ data }).retval;
     });
   },
   "global-u32": () => {
     const { bss } = Bench.load();
-    time(1_000_000, () => {
+    return time(1_000_000, () => {
       for (let i = 0; i < 1_000_000; i++) sink += bss.number32;
     });
   },
   "global-u64": () => {
     const { bss } = Bench.load();
     let last = 1n;
-    time(1_000_000, () => {
+    return time(1_000_000, () => {
       for (let i = 0; i < 1_000_000; i++) last = bss.number64;
+      sink += Number(last);
     });
-    sink += Number(last);
   },
   "global-array": () => {
     const { bss } = Bench.load();
-    time(64 * 20_000, () => {
+    return time(64 * 20_000, () => {
       for (let i = 0; i < 20_000; i++) for (const each of bss.hist) sink += each;
     });
   },
   "mapped-u32": () => {
     const { mapped32 } = Bench.load().maps;
-    time(1_000_000, () => {
+    return time(1_000_000, () => {
       for (let i = 0; i < 1_000_000; i++) sink += mapped32.get(i & 0xffff);
     });
   },
   "mapped-u64": () => {
     const { mapped64 } = Bench.load().maps;
     let last = 1n;
-    time(1_000_000, () => {
+    return time(1_000_000, () => {
       for (let i = 0; i < 1_000_000; i++) last = mapped64.get(i & 0xffff);
+      sink += Number(last);
     });
-    sink += Number(last);
   },
   "consume-view": () =>
     consume(0, ({ events }) => {
@@ -227,7 +222,7 @@ async function bare(work: string): Promise<void> {
   const libbpf = koffi.load("libbpf.so.1");
   if (work.endsWith("get")) {
     const lookup = libbpf.func("bpf_map_lookup_elem", "int", ["int", "uintptr_t", "uintptr_t"]);
-    time(ENTRIES, () => {
+    await time(ENTRIES, () => {
       for (let i = 0; i < ENTRIES; i++) {
         at[0] = i;
         sink += lookup(fd, keyAt, valueAt);
@@ -235,7 +230,7 @@ async function bare(work: string): Promise<void> {
     });
   } else {
     const update = libbpf.func("bpf_map_update_elem", "int", ["int", "uintptr_t", "uintptr_t", "uint64_t"]);
-    time(ENTRIES, () => {
+    await time(ENTRIES, () => {
       for (let i = 0; i < ENTRIES; i++) {
         at[0] = at[2] = i;
         sink += update(fd, keyAt, valueAt, 0);
@@ -245,10 +240,13 @@ async function bare(work: string): Promise<void> {
 }
 
 /** Nanoseconds a record takes to read, when nobody writes. */
-function consume(pairs: number, drain: (maps: ReturnType<typeof Bench.load>["maps"]) => number): void {
+function consume(
+  pairs: number,
+  drain: (maps: ReturnType<typeof Bench.load>["maps"]) => number,
+): Promise<void> {
   const bench = Bench.load();
   const ctx = new Uint8Array(new Uint32Array([FILL, pairs]).buffer);
-  rounds(FILL, () => {
+  return rounds(FILL, () => {
     bench.programs.fill.testRun({ ctx });
     const start = performance.now();
     const count = drain(bench.maps);

@@ -7,7 +7,7 @@ export interface Results {
   readonly node: string;
   readonly kernel: string;
   readonly machine: string;
-  /** How often each contender had its turn. */
+  /** How many processes each contender had. */
   readonly rounds: number;
   /** Processes that wanted a CPU at the start and at the end (the load of a minute): the machine was shared. */
   readonly load: readonly [before: number, after: number];
@@ -63,8 +63,9 @@ function page(results: Results, rows: readonly string[][]): string {
   return `# What it costs
 
 Printed by \`npm run bench -- --save\` on ${date}: ${machine}, Linux ${kernel}, Node ${node.slice(1)}. C is libbpf as its users
-write it, \`cc -O2\`; each contender runs in a process of its own, all of them in turns, ${rounds} rounds, and the medians
-are held against each other. The machine is shared, with a load of ${load[0].toFixed(1)} before and ${load[1].toFixed(1)} after: the ratios count.
+write it, \`cc -O2\`. Each contender runs in a process of its own, ${rounds} of them, in turns. Operations that take
+nanoseconds are done in rounds of some ten milliseconds, by half as many processes that have ten turns each, so that all
+meet the machine as it is at that moment. Medians are held against each other. The machine is shared, with a load of ${load[0].toFixed(1)} before and ${load[1].toFixed(1)} after: the ratios count.
 
 ![Time that bpf-tsgen takes, in times of C's and npm bpf's](times.svg)
 
@@ -89,10 +90,12 @@ const STYLE = `  <style>
     @media (prefers-color-scheme: dark) { text { fill: #e6edf3; } .other { fill: #6e7681; } }
   </style>`;
 
-function picture(height: number, body: readonly string[]): string {
+function picture(height: number, title: string, body: readonly string[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">`,
+    `  <title>${title}</title>`,
     STYLE,
+    text(LEFT, 16, title),
     ...body,
     "</svg>",
     "",
@@ -120,8 +123,7 @@ function times({ rows }: Results): string {
     ];
   });
   const one = LEFT + SCALE;
-  return picture(height, [
-    text(LEFT, 16, "time that bpf-tsgen takes, in times of the other's: shorter is faster"),
+  return picture(height, "time that bpf-tsgen takes, in times of the other's: shorter is faster", [
     ...bars,
     `  <line x1="${one}" y1="${ROW}" x2="${one}" y2="${height - ROW}" stroke-dasharray="3 3"/>`,
   ]);
@@ -131,8 +133,8 @@ function times({ rows }: Results): string {
 function events({ rows }: Results): string {
   const shown = rows.filter((row) => /events/.test(row.name) && row.against?.who === "C");
   const step = 2 * ROW;
-  return picture((shown.length + 1) * step, [
-    text(LEFT, 16, "ring buffers filled by another process: above bpf-tsgen, below C's ring_buffer__poll()"),
+  const title = "ring buffers filled by another process: above bpf-tsgen, below C's ring_buffer__poll()";
+  return picture((shown.length + 1) * step, title, [
     ...shown.flatMap((row, i) => {
       const y = i * step + ROW + 8;
       const value = row.against!.value;

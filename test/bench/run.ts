@@ -5,10 +5,12 @@
  * `-- --quick` takes about a minute · `--only WORK` runs one of them · `--json FILE` writes the results · `--save`
  * makes RESULTS.md and its pictures anew · `--node FILE` runs ours with another Node.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, loadavg, release, tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ensureMounts, ensurePackages, obstacles } from "../machine.js";
@@ -29,14 +31,17 @@ const { values: flags } = parseArgs({
   },
 });
 
+/** How often each process of a work that is done in turns has its turn. */
+const TURNS = 10;
+
 const scratch = mkdtempSync(join(tmpdir(), "bpf-tsgen-bench-"));
 try {
-  main();
+  await main();
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-function main(): void {
+async function main(): Promise<void> {
   ensurePackages(["libbpf1", "libbpf-dev", "clang"]);
   ensureMounts();
   const why = obstacles();
@@ -46,10 +51,11 @@ function main(): void {
   if (chosen.length === 0) throw new Error(`--only takes: ${all.map(({ name }) => name).join(", ")}`);
   const commands = contenders();
   const before = loadavg()[0]!;
-  const rows = chosen.flatMap((work) => {
+  const rows: Row[] = [];
+  for (const work of chosen) {
     process.stderr.write(`${work.name} …\n`);
-    return measure(work, commands);
-  });
+    rows.push(...(await measure(work, commands)));
+  }
   const results: Results = {
     date: new Date().toISOString().slice(0, 10),
     node: execFileSync(flags.node, ["--version"], { encoding: "utf8" }).trim(),
@@ -65,7 +71,7 @@ function main(): void {
   if (flags.save) for (const [name, text] of Object.entries(files)) writeFileSync(join(here, name), text);
 }
 
-/** How often each contender has its turn. */
+/** How many processes each contender has; half as many where each has several turns. */
 function rounds(): number {
   return flags.quick ? 3 : 10;
 }
@@ -145,18 +151,53 @@ function installPeer(): string | undefined {
   return undefined;
 }
 
-/** Runs the contenders of a work in turns, each in a process of its own. */
-function measure(work: Work, commands: ReturnType<typeof contenders>): Row[] {
-  const seen = new Map<Contender, Figures[]>();
-  for (let round = 0; round < rounds(); round++)
-    for (const [who, args] of Object.entries(work.contenders) as [Contender, readonly string[]][]) {
-      const command = commands[who]?.(args);
-      if (!command) continue;
-      const figures = run(command);
-      seen.set(who, [...(seen.get(who) ?? []), figures]);
-    }
+/** Has the contenders of a work do it in turns, each in a process of its own. */
+async function measure(work: Work, commands: ReturnType<typeof contenders>): Promise<Row[]> {
+  const called = Object.entries(work.contenders).flatMap(([who, args]) => {
+    const command = commands[who as Contender]?.(args);
+    return command ? [[who as Contender, command] as const] : [];
+  });
+  const seen = new Map(called.map(([who]) => [who, [] as Figures[]]));
+  const processes = work.inTurns ? Math.ceil(rounds() / 2) : rounds();
+  for (let round = 0; round < processes; round++)
+    if (work.inTurns) await takeTurns(called, seen);
+    else for (const [who, command] of called) seen.get(who)!.push(run(command));
   const medians = Object.fromEntries([...seen].map(([who, all]) => [who, mediansOf(all)]));
   return work.rows.flatMap((row) => row(medians) ?? []);
+}
+
+/** Starts all at once, and has one at a time do a round, while the others wait for theirs. */
+async function takeTurns(
+  called: readonly (readonly [Contender, string[]])[],
+  seen: ReadonlyMap<Contender, Figures[]>,
+): Promise<void> {
+  const started: { who: Contender; child: ReturnType<typeof start>; next: () => Promise<Figures> }[] = [];
+  try {
+    for (const [who, command] of called) {
+      const child = start(command);
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      const next = async (): Promise<Figures> => {
+        const { value, done } = await lines.next();
+        if (done) throw new Error(`${command.slice(1).join(" ")}: it has ended`);
+        return JSON.parse(value) as Figures;
+      };
+      started.push({ who, child, next });
+      // Until it is warm: one after the other.
+      await next();
+    }
+    for (let turn = 0; turn < TURNS; turn++)
+      for (const { who, child, next } of started) {
+        child.stdin.write(".");
+        seen.get(who)!.push(await next());
+      }
+  } finally {
+    for (const { child } of started) child.stdin.end();
+    await Promise.all(started.map(({ child }) => child.exitCode ?? once(child, "exit")));
+  }
+}
+
+function start([command, ...args]: string[]) {
+  return spawn(command!, args, { cwd: root, stdio: ["pipe", "pipe", "inherit"], timeout: 120_000 });
 }
 
 function run([command, ...args]: string[]): Figures {

@@ -36,6 +36,8 @@ export interface Row {
 /** A work, its contenders' arguments, and the rows that their medians make. */
 export interface Work {
   readonly name: string;
+  /** Its processes do a round each in turn, of some ten milliseconds, so that all meet the machine as it is then. */
+  readonly inTurns?: true;
   readonly contenders: Partial<Record<Contender, readonly string[]>>;
   readonly rows: readonly ((medians: Partial<Record<Contender, Figures>>) => Row | undefined)[];
 }
@@ -141,26 +143,31 @@ export function works(seconds: number): Work[] {
   return [
     {
       name: "hash-get",
+      inTurns: true,
       contenders: { ...both("hash-get"), "bare koffi": ["bare", "hash-get"] },
       rows: [times("hash map: get a u32", 1.2, "C", CALLS), floor("hash map: get a u32")],
     },
     {
       name: "hash-set",
+      inTurns: true,
       contenders: { ...both("hash-set"), "bare koffi": ["bare", "hash-set"] },
       rows: [times("hash map: set a u32", 1.2, "C", CALLS), floor("hash map: set a u32")],
     },
     {
       name: "array-get",
+      inTurns: true,
       contenders: { ...both("array-get"), "bare koffi": ["bare", "array-get"] },
       rows: [times("array: get a u32", 1.2, "C", CALLS), floor("array: get a u32")],
     },
     {
       name: "array-set",
+      inTurns: true,
       contenders: { ...both("array-set"), "bare koffi": ["bare", "array-set"] },
       rows: [times("array: set a u32", 1.2, "C", CALLS), floor("array: set a u32")],
     },
     {
       name: "hash-get-object",
+      inTurns: true,
       contenders: { ...both("hash-get-object"), "npm bpf": ["hash-get-object"] },
       rows: [
         times("hash map: get an object of four fields; C, its bytes", 1.35),
@@ -169,6 +176,7 @@ export function works(seconds: number): Work[] {
     },
     {
       name: "walk",
+      inTurns: true,
       contenders: { ...both("walk"), "C in batches": ["walk-batch"], "npm bpf": ["walk"] },
       rows: [
         times(
@@ -184,16 +192,19 @@ export function works(seconds: number): Work[] {
     },
     {
       name: "percpu-hash-get",
+      inTurns: true,
       contenders: both("percpu-hash-get"),
       rows: [times("per-CPU hash map: get", 1.3)],
     },
     {
       name: "percpu-array-get",
+      inTurns: true,
       contenders: both("percpu-array-get"),
       rows: [times("per-CPU array: get", 1.3)],
     },
     {
       name: "test-run",
+      inTurns: true,
       contenders: both("test-run"),
       rows: [
         times(
@@ -207,41 +218,49 @@ export function works(seconds: number): Work[] {
     },
     {
       name: "global-u32",
+      inTurns: true,
       contenders: { ours: ["global-u32"] },
       rows: [atMost("global: read a u32", "ns", 10)],
     },
     {
       name: "global-u64",
+      inTurns: true,
       contenders: { ours: ["global-u64"] },
       rows: [atMost("global: read a u64", "ns", 15)],
     },
     {
       name: "global-array",
+      inTurns: true,
       contenders: { ours: ["global-array"] },
       rows: [atMost("global: each element of an array of u32, in a loop over it", "ns", 10)],
     },
     {
       name: "mapped-u32",
+      inTurns: true,
       contenders: { ours: ["mapped-u32"] },
       rows: [atMost("mapped array: get a u32", "ns", 10)],
     },
     {
       name: "mapped-u64",
+      inTurns: true,
       contenders: { ours: ["mapped-u64"] },
       rows: [atMost("mapped array: get a u64", "ns", 15)],
     },
     {
       name: "consume-view",
+      inTurns: true,
       contenders: { ours: ["consume-view"] },
       rows: [atMost("ring buffer, an event: one field of a view", "ns", 20)],
     },
     {
       name: "consume-pairs",
+      inTurns: true,
       contenders: { ours: ["consume-pairs"] },
       rows: [atMost("ring buffer, an event: an object of two numbers", "ns", 35)],
     },
     {
       name: "consume-events",
+      inTurns: true,
       contenders: both("consume-events"),
       rows: [atMost("ring buffer, an event: an object with a bigint and a char[16]", "ns", 60)],
     },
