@@ -45,7 +45,7 @@ export class ArrayMap<V> extends EntryMap<number, V> {
   /** Replaces the value at an index. A bad index is a RangeError. */
   set(index: number, value: Input<V>, options?: GetOptions): void {
     this.#checkIndex(index);
-    this.store(index, value, lockFlag(this.where, options));
+    this.store(index, value, lockFlag(options, this));
   }
 
   /**
@@ -53,7 +53,7 @@ export class ArrayMap<V> extends EntryMap<number, V> {
    * one stay.
    */
   setMany(entries: Iterable<readonly [number, Input<V>]>, options?: GetOptions): void {
-    const flags = lockFlag(this.where, options);
+    const flags = lockFlag(options, this);
     expectIterable(`${this.where}: setMany()`, entries);
     this.storeMany(entries, flags, (index) => this.#checkIndex(index));
   }

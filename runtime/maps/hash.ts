@@ -47,7 +47,7 @@ export abstract class EntryMap<K, V> extends BpfMap {
     this.entry.setKey(key);
     const { keyAt, valueAt } = this.entry;
     if (options === undefined) return this.exists(syscall, libbpf[syscall](this.descriptor, keyAt, valueAt));
-    const flags = lockFlag(this.where, options);
+    const flags = lockFlag(options, this);
     return this.exists(syscall, libbpf[`${syscall}_flags`](this.descriptor, keyAt, valueAt, flags), flags);
   }
 
@@ -187,7 +187,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
    * @throws BpfError `E2BIG` when the map is full, `EEXIST` and `ENOENT` as `mode` asks.
    */
   set(key: Input<K>, value: Input<V>, options?: SetOptions): void {
-    this.store(key, value, setFlags(this.where, options));
+    this.store(key, value, setFlags(options, this));
   }
 
   /** Whether there is a value for the key. */
@@ -205,7 +205,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
    * cannot, older ones and for tries, in two: what is written between them is lost.
    */
   take(key: Input<K>, options?: GetOptions): V | undefined {
-    const flags = lockFlag(this.where, options);
+    const flags = lockFlag(options, this);
     this.entry.setKey(key);
     return this.#takeEntry(flags) ? this.entry.value() : undefined;
   }
@@ -232,7 +232,7 @@ export class HashMap<K, V> extends EntryMap<K, V> {
    * than {@link set}. Those before a failing one stay.
    */
   setMany(entries: Iterable<readonly [Input<K>, Input<V>]>, options?: SetOptions): void {
-    const flags = setFlags(this.where, options);
+    const flags = setFlags(options, this);
     expectIterable(`${this.where}: setMany()`, entries);
     // The kernel takes no modes in batches.
     if (flags & ~BPF_F_LOCK) {

@@ -33,7 +33,7 @@ abstract class MapOfMaps<K, M extends BpfMap> extends EntryMap<K, number> {
 
   /** Puts a map in (`bpf_map_update_elem`); it stays there when its handle is closed. */
   set(key: Input<K>, map: BpfMap, options?: SetOptions): void {
-    this.store(key, map?.fd, setFlags(this.where, options));
+    this.store(key, map?.fd, setFlags(options, this));
   }
 
   /** Takes a map out (`bpf_map_delete_elem`) and says whether it was there. */

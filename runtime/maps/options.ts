@@ -18,18 +18,18 @@ const modes = { any: 0, create: 1, replace: 2 } as const;
 /** Holds a value's lock meanwhile. */
 export const BPF_F_LOCK = 4;
 
-/** The flag that options of reading ask for. */
-export function lockFlag(where: string, options: GetOptions | undefined): number {
+/** The flag that options of reading ask for, of a map with a name. */
+export function lockFlag(options: GetOptions | undefined, map: { readonly name: string }): number {
   const lock = options?.lock ?? false;
-  if (typeof lock !== "boolean") throw new TypeError(`${where}: lock is true or false`);
+  if (typeof lock !== "boolean") throw new TypeError(`map "${map.name}": lock is true or false`);
   return lock ? BPF_F_LOCK : 0;
 }
 
 /** The flags that options of writing ask for. */
-export function setFlags(where: string, options: SetOptions | undefined): number {
+export function setFlags(options: SetOptions | undefined, map: { readonly name: string }): number {
   if (options === undefined) return 0;
-  const name = options?.mode ?? "any";
-  const mode = Object.hasOwn(modes, name) ? modes[name] : undefined;
-  if (mode === undefined) throw new TypeError(`${where}: mode is "any", "create" or "replace"`);
-  return mode | lockFlag(where, options);
+  const asked = options?.mode ?? "any";
+  const mode = Object.hasOwn(modes, asked) ? modes[asked] : undefined;
+  if (mode === undefined) throw new TypeError(`map "${map.name}": mode is "any", "create" or "replace"`);
+  return mode | lockFlag(options, map);
 }

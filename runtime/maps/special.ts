@@ -41,7 +41,7 @@ export class FdArray<F extends HasFd | number = number> extends EntryMap<number,
 
   /** Puts what the descriptor stands for into a slot (`bpf_map_update_elem`). */
   set(index: number, value: F, options?: SetOptions): void {
-    this.store(index, typeof value === "number" ? value : value?.fd, setFlags(this.where, options));
+    this.store(index, typeof value === "number" ? value : value?.fd, setFlags(options, this));
   }
 
   /** Empties a slot (`bpf_map_delete_elem`) and says whether there was something in it. */
@@ -179,7 +179,7 @@ export class StorageMap<V> extends EntryMap<number, V> {
    * @throws BpfError `EEXIST` and `ENOENT` as `mode` asks, `EBADF` when nothing is open by that number.
    */
   set(fd: number, value: Input<V>, options?: SetOptions): void {
-    this.store(fd, value, setFlags(this.where, options));
+    this.store(fd, value, setFlags(options, this));
   }
 
   /** Removes that value and says whether there was one. */
@@ -197,7 +197,7 @@ export class SockMap<K> extends EntryMap<K, number> {
 
   /** Puts a socket into the map, by its descriptor (`bpf_map_update_elem`). */
   set(key: Input<K>, socket: number, options?: SetOptions): void {
-    this.store(key, socket, setFlags(this.where, options));
+    this.store(key, socket, setFlags(options, this));
   }
 
   /** Takes a socket out (`bpf_map_delete_elem`) and says whether it was there. */
