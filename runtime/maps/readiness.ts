@@ -8,8 +8,8 @@ const FLOOD_WAKES = 4;
 const COALESCE = 1;
 /** With no more records than this after a timer, waiting goes back to the descriptor. */
 const CALM_RECORDS = 8;
-/** When so much of a ring fills up in that time, the timer is too slow for it. */
-const HALF = 0.5;
+/** When so much of a ring fills up in that time, the timer, which may come twice as late, is too slow for it. */
+const QUARTER = 0.25;
 /** With so many records then, only the event loop's turns are waited for; with fewer, each of them is again. */
 const TORRENT_RECORDS = 256;
 /** So many wake-ups more until the timer is tried again. */
@@ -80,7 +80,7 @@ export class Readiness {
     this.#seen += seen;
     const now = performance.now();
     if (this.#torrent && now - this.#judged < COALESCE) return;
-    const tooSlow = position - this.#position > HALF * this.#size;
+    const tooSlow = position - this.#position > QUARTER * this.#size;
     this.#torrent = tooSlow && this.#seen >= TORRENT_RECORDS;
     if (latency === "low" || (tooSlow ? !this.#torrent : this.#seen <= CALM_RECORDS)) {
       this.#coalescing = false;
