@@ -32,7 +32,7 @@ export class Readiness {
   #watching = false;
   #coalescing = false;
   #torrent = false;
-  /** When that was last judged; what came since, and where the reader was. */
+  /** When that was last judged, 0 when a flood has just begun; what came since, and where the reader was. */
   #judged = 0;
   #seen = 0;
   #position = 0;
@@ -50,7 +50,8 @@ export class Readiness {
    * bytes ever.
    */
   wait(latency: "low" | "auto", seen: number, position: number): Promise<void> {
-    if (this.#coalescing) this.#judge(latency, seen, position);
+    if (this.#coalescing && latency === "low") this.#calm(0);
+    if (this.#coalescing) this.#judge(seen, position);
     return new Promise((resolve) => {
       this.#resolve = resolve;
       if (!this.#coalescing) this.#listen();
@@ -75,20 +76,24 @@ export class Readiness {
     this.#watch.close();
   }
 
-  /** Whether the flood is over, or a torrent: by what came in a millisecond or more. */
-  #judge(latency: "low" | "auto", seen: number, position: number): void {
+  /** Whether the flood is over, or a torrent: by what came in a millisecond or more since it began, or since last time. */
+  #judge(seen: number, position: number): void {
     this.#seen += seen;
     const now = performance.now();
     if (this.#torrent && now - this.#judged < COALESCE) return;
-    const tooSlow = position - this.#position > QUARTER * this.#size;
-    this.#torrent = tooSlow && this.#seen >= TORRENT_RECORDS;
-    if (latency === "low" || (tooSlow ? !this.#torrent : this.#seen <= CALM_RECORDS)) {
-      this.#coalescing = false;
-      this.#flood = tooSlow ? -RETRY_WAKES : 0;
+    if (this.#judged > 0) {
+      const tooSlow = position - this.#position > QUARTER * this.#size;
+      this.#torrent = tooSlow && this.#seen >= TORRENT_RECORDS;
+      if (tooSlow ? !this.#torrent : this.#seen <= CALM_RECORDS) this.#calm(tooSlow ? -RETRY_WAKES : 0);
     }
     this.#judged = now;
     this.#position = position;
     this.#seen = 0;
+  }
+
+  #calm(flood: number): void {
+    this.#coalescing = false;
+    this.#flood = flood;
   }
 
   #listen(): void {
@@ -118,6 +123,8 @@ export class Readiness {
     this.#lastWake = now;
     if (this.#flood >= FLOOD_WAKES) {
       this.#coalescing = true;
+      this.#torrent = false;
+      this.#judged = 0;
       this.#watch.stop();
       this.#watching = false;
     }
